@@ -1,0 +1,3 @@
+module github.com/apm-deploy/apm/examples
+
+go 1.26.0
