@@ -1,0 +1,160 @@
+package v1
+
+import "time"
+
+// Target is one application in one environment.
+type Target struct {
+	Application string            `json:"application"`
+	Environment string            `json:"environment"`
+	Version     string            `json:"version,omitempty" doc:"What runs."`
+	Current     string            `json:"current,omitempty" doc:"Deployment that is current."`
+	Holder      string            `json:"holder,omitempty" doc:"Deployment that holds the lock."`
+	Queue       []string          `json:"queue" doc:"Deployments that wait for the lock, in order."`
+	Health      string            `json:"health" enum:"healthy,degraded,unhealthy,unknown"`
+	Drifted     []string          `json:"drifted,omitempty" doc:"Components that were changed by somebody else."`
+	Components  []TargetComponent `json:"components"`
+}
+
+// TargetComponent is one component that runs.
+type TargetComponent struct {
+	Name       string            `json:"name"`
+	Platform   string            `json:"platform"`
+	Version    string            `json:"version"`
+	Deployment string            `json:"deployment_id"`
+	Addresses  map[string]string `json:"addresses,omitempty"`
+}
+
+// TargetList holds all targets.
+type TargetList struct {
+	Targets []Target `json:"targets"`
+}
+
+// Application is what is known of an application.
+type Application struct {
+	Name         string   `json:"name"`
+	File         string   `json:"file,omitempty"`
+	Environments []string `json:"environments"`
+	Components   []string `json:"components"`
+	Problem      string   `json:"problem,omitempty" doc:"Why its file cannot be read."`
+}
+
+// ApplicationList holds all applications.
+type ApplicationList struct {
+	Applications []Application `json:"applications"`
+}
+
+// Plugin is a configured platform and the process behind it.
+type Plugin struct {
+	Platform     string            `json:"platform"`
+	Plugin       string            `json:"plugin"`
+	Version      string            `json:"version,omitempty"`
+	Path         string            `json:"path"`
+	SHA256       string            `json:"sha256,omitempty"`
+	State        string            `json:"state" enum:"absent,starting,ready,unhealthy,backoff,broken,draining,stopped"`
+	Reason       string            `json:"reason,omitempty"`
+	PID          int               `json:"pid,omitempty"`
+	Restarts     int               `json:"restarts"`
+	Since        time.Time         `json:"since"`
+	Health       string            `json:"health,omitempty"`
+	Capabilities []string          `json:"capabilities"`
+	Attributes   map[string]string `json:"attributes,omitempty"`
+	Config       []SchemaKey       `json:"config,omitempty" doc:"Keys of a platform block; only for one plugin."`
+	Spec         []SchemaKey       `json:"spec,omitempty" doc:"Keys of a spec block; only for one plugin."`
+}
+
+// SchemaKey is one key of a plugin's schema.
+type SchemaKey struct {
+	Name        string `json:"name"`
+	Type        string `json:"type"`
+	Required    bool   `json:"required,omitempty"`
+	Sensitive   bool   `json:"sensitive,omitempty"`
+	Deprecated  bool   `json:"deprecated,omitempty"`
+	Default     string `json:"default,omitempty"`
+	Description string `json:"description,omitempty"`
+}
+
+// PluginList holds all platforms.
+type PluginList struct {
+	Plugins []Plugin `json:"plugins"`
+}
+
+// AuditRecord says who changed what.
+type AuditRecord struct {
+	ID     int64     `json:"id"`
+	At     time.Time `json:"at"`
+	Actor  string    `json:"actor"`
+	Role   string    `json:"role,omitempty"`
+	Action string    `json:"action"`
+	Object string    `json:"object"`
+	Detail string    `json:"detail,omitempty"`
+	Reason string    `json:"reason,omitempty"`
+}
+
+// AuditList is a page, newest first.
+type AuditList struct {
+	Records []AuditRecord `json:"records"`
+	Next    string        `json:"next,omitempty"`
+}
+
+// Token is a credential without its secret.
+type Token struct {
+	ID        string     `json:"id"`
+	Name      string     `json:"name"`
+	Role      string     `json:"role" enum:"viewer,deployer,admin"`
+	CreatedAt time.Time  `json:"created_at"`
+	CreatedBy string     `json:"created_by"`
+	ExpiresAt *time.Time `json:"expires_at,omitempty"`
+	RevokedAt *time.Time `json:"revoked_at,omitempty"`
+}
+
+// TokenRequest is the body of POST /api/v1/tokens.
+type TokenRequest struct {
+	Name         string `json:"name" minLength:"1" maxLength:"100"`
+	Role         string `json:"role" enum:"viewer,deployer,admin"`
+	ExpiresHours int    `json:"expires_hours,omitempty" minimum:"1" doc:"Default: never."`
+}
+
+// NewToken is a token with its secret, shown once.
+type NewToken struct {
+	Token
+	Secret string `json:"secret"`
+}
+
+// TokenList holds all tokens.
+type TokenList struct {
+	Tokens []Token `json:"tokens"`
+}
+
+// Health is the body of GET /healthz.
+type Health struct {
+	Status       string `json:"status" enum:"ok,unavailable"`
+	Version      string `json:"version"`
+	Host         string `json:"host"`
+	PID          int    `json:"pid"`
+	Installation string `json:"installation_id"`
+}
+
+// Problem is an RFC 9457 problem+json body.
+type Problem struct {
+	Type     string        `json:"type,omitempty"`
+	Title    string        `json:"title"`
+	Status   int           `json:"status"`
+	Detail   string        `json:"detail,omitempty"`
+	Instance string        `json:"instance,omitempty"`
+	Code     string        `json:"code" doc:"invalid, not_found, conflict, forbidden, unauthorized, unavailable, plan_out_of_date, internal"`
+	Remedy   string        `json:"remedy,omitempty"`
+	Holder   string        `json:"holder,omitempty" doc:"Deployment in the way."`
+	Errors   []ProblemItem `json:"errors,omitempty"`
+}
+
+// ProblemItem is one thing wrong with an input.
+type ProblemItem struct {
+	Location string `json:"location,omitempty" doc:"\"body.configuration.command\""`
+	Message  string `json:"message"`
+	Remedy   string `json:"remedy,omitempty"`
+	File     string `json:"file,omitempty"`
+	Line     int    `json:"line,omitempty"`
+	Column   int    `json:"column,omitempty"`
+	Snippet  string `json:"snippet,omitempty"`
+	Value    any    `json:"value,omitempty"`
+}
