@@ -28,7 +28,7 @@ type Event struct {
 	Handle          *Handle // checkpoint: the host replaces its stored handle
 	Candidate       *Candidate
 	Drift           *Drift
-	Heartbeat       bool // sent by Serve after 15 s of silence
+	Heartbeat       bool // sent by the SDK after 15 s of silence
 	Outcome         *Outcome
 
 	// ResumeToken stands after this event: a later Watch with it continues

@@ -115,7 +115,7 @@ type Inventorier interface {
 
 // Drainer stops accepting work and flushes, for at most grace. It returns the
 // ids of the operations that still run on the platform. A plugin without it is
-// drained by Serve, which refuses new calls and waits for those under way.
+// drained by the SDK, which refuses new calls and waits for those under way.
 type Drainer interface {
 	Drain(ctx context.Context, grace time.Duration) (inFlight []string, err error)
 }

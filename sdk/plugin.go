@@ -6,7 +6,7 @@ import (
 	"github.com/apm-deploy/apm/sdk/schema"
 )
 
-// Plugin describes a plugin; main hands it to Serve.
+// Plugin describes a plugin; main hands it to serve.Main.
 type Plugin struct {
 	// Name of the plugin, "kubernetes". It equals the label of its plugin block
 	// in config.hcl. Required.
