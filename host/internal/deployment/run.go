@@ -56,6 +56,9 @@ type Run struct {
 
 	// Baked is how much of the bake window was observed and passing.
 	Baked time.Duration `json:"baked,omitempty"`
+	// Idle is time in which nobody looked (host down, waiting for a plugin that
+	// was restarted): it counts for no deadline.
+	Idle time.Duration `json:"idle,omitempty"`
 	// Percentage is the highest that was shown.
 	Percentage float64 `json:"percentage,omitempty"`
 
