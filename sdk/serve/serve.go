@@ -50,7 +50,8 @@ func Main(plugin sdk.Plugin) int {
 	level := logLevel(os.Getenv(envLogLevel))
 	log := slog.New(newLogHandler(stderr, plugin.Name, level))
 	ignoreInterrupts()
-	if err := holdLifeline(log); err != nil {
+	lost, err := holdLifeline()
+	if err != nil {
 		log.Error("follow the host", "error", err)
 		return 1
 	}
@@ -58,6 +59,21 @@ func Main(plugin sdk.Plugin) int {
 		log.Error("make socket", "error", err)
 		return 1
 	}
+	ended := make(chan int, 1)
+	go func() { ended <- serve(plugin, log, level, stdout, stderr) }()
+	select {
+	case code := <-ended:
+		return code
+	case <-lost:
+		// At once: to linger would be to act for a host that may have lost its
+		// lease. What was under way is found again by Recover.
+		sayGone(log)
+		return hostGone
+	}
+}
+
+// serve makes the platform and serves it.
+func serve(plugin sdk.Plugin, log *slog.Logger, level slog.Level, stdout, stderr *os.File) int {
 	// The author's code must not reach standard output before the handshake.
 	os.Stdout = stderr
 	server, err := wire.NewServer(plugin, log, wire.WithHeartbeat(heartbeat(log)))
@@ -75,6 +91,19 @@ func Main(plugin sdk.Plugin) int {
 		return 1
 	}
 	return 0
+}
+
+// sayGone logs, and does not wait for a log that lost its reader.
+func sayGone(log *slog.Logger) {
+	written := make(chan struct{})
+	go func() {
+		defer close(written)
+		log.Warn("the host is gone: exit")
+	}()
+	select {
+	case <-written:
+	case <-time.After(100 * time.Millisecond):
+	}
 }
 
 // usage is for a person who starts the binary by hand.
