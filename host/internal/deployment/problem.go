@@ -19,6 +19,8 @@ const (
 	Unavailable ErrorCode = "unavailable"      // 503
 	OutOfDate   ErrorCode = "plan_out_of_date" // 409, exit code 9
 	Internal    ErrorCode = "internal"         // 500
+	// Unauthorized: no token, or none that is valid; exit code 4.
+	Unauthorized ErrorCode = "unauthorized" // 401
 )
 
 // Error is an error that a user sees.

@@ -129,6 +129,9 @@ type Page struct {
 type FeedPage struct {
 	Events []Event
 	Cursor string // stands after the last of them; opaque
+	// Cursors stand after each of Events, one for one, so that a reader can go on
+	// from the middle of a page; nil where the store does not tell.
+	Cursors []string
 }
 
 // Ended counts the deployments that this host ended, for the metrics.
