@@ -1,0 +1,162 @@
+package config
+
+import (
+	"fmt"
+	"strings"
+	"unicode"
+
+	"github.com/hashicorp/hcl/v2"
+
+	"github.com/apm-deploy/apm/host/internal/deployment"
+)
+
+// maxProblems bounds what one error lists: the first ones matter.
+const maxProblems = 20
+
+// problems collects what is wrong, so that a person sees all of it at once.
+type problems struct {
+	list    []deployment.Problem
+	secrets []string // values of env(), which no message may hold
+}
+
+// add notes an error at a place; remedy says what to do.
+func (ps *problems) add(at place, remedy, format string, args ...any) {
+	ps.list = append(ps.list, at.problem(fmt.Sprintf(format, args...), remedy))
+}
+
+// warn notes a warning.
+func (ps *problems) warn(at place, remedy, format string, args ...any) {
+	p := at.problem(fmt.Sprintf(format, args...), remedy)
+	p.Warning = true
+	ps.list = append(ps.list, p)
+}
+
+// addHCL notes what the HCL library found in src.
+func (ps *problems) addHCL(src *source, ds hcl.Diagnostics) {
+	for _, d := range ds {
+		at := place{src: src, start: hcl.Pos{Line: 1, Column: 1}}
+		if d.Subject != nil {
+			at.start = d.Subject.Start
+		}
+		if d.Severity == hcl.DiagWarning {
+			ps.warn(at, "", "%s", lowerFirst(d.Summary))
+			continue
+		}
+		detail := strings.TrimSuffix(strings.Join(strings.Fields(d.Detail), " "), ".")
+		ps.add(at, lowerFirst(detail), "%s", lowerFirst(d.Summary))
+	}
+}
+
+// failed says whether there is an error.
+func (ps *problems) failed() bool {
+	for _, p := range ps.list {
+		if !p.Warning {
+			return true
+		}
+	}
+	return false
+}
+
+// count is the number of errors.
+func (ps *problems) count() int {
+	n := 0
+	for _, p := range ps.list {
+		if !p.Warning {
+			n++
+		}
+	}
+	return n
+}
+
+// warnings returns the warnings alone.
+func (ps *problems) warnings() []deployment.Problem {
+	var out []deployment.Problem
+	for _, p := range ps.list {
+		if p.Warning {
+			out = append(out, ps.redact(p))
+		}
+	}
+	return out
+}
+
+// err returns the errors as one, or nil.
+func (ps *problems) err(message, remedy string) error {
+	if !ps.failed() {
+		return nil
+	}
+	e := &deployment.Error{Code: deployment.Invalid, Message: ps.hide(message), Remedy: ps.hide(remedy)}
+	for _, p := range ps.list {
+		if p.Warning {
+			continue
+		}
+		if len(e.Problems) == maxProblems {
+			e.Problems = append(e.Problems, deployment.Problem{
+				Message: fmt.Sprintf("%d more problems", ps.count()-maxProblems),
+			})
+			break
+		}
+		e.Problems = append(e.Problems, ps.redact(p))
+	}
+	return e
+}
+
+func (ps *problems) redact(p deployment.Problem) deployment.Problem {
+	p.Message, p.Remedy, p.Field = ps.hide(p.Message), ps.hide(p.Remedy), ps.hide(p.Field)
+	return p
+}
+
+// hide takes the values of env() out of a text. A message of a plugin or of a
+// library may quote what it was given.
+func (ps *problems) hide(text string) string {
+	for _, secret := range ps.secrets {
+		text = hideOne(text, secret)
+	}
+	return text
+}
+
+// hideOne replaces secret in text; one of up to three bytes only where it stands
+// alone, or ordinary words would go with it.
+func hideOne(text, secret string) string {
+	const hidden = "[sensitive]"
+	if len(secret) > 3 {
+		return strings.ReplaceAll(text, secret, hidden)
+	}
+	var b strings.Builder
+	for rest := text; ; {
+		i := strings.Index(rest, secret)
+		if secret == "" || i < 0 {
+			b.WriteString(rest)
+			return b.String()
+		}
+		before, after := b.String()+rest[:i], rest[i+len(secret):]
+		alone := !endsInWord(before) && !endsInWord(firstRune(after))
+		b.WriteString(rest[:i])
+		if alone {
+			b.WriteString(hidden)
+		} else {
+			b.WriteString(secret)
+		}
+		rest = after
+	}
+}
+
+func endsInWord(s string) bool {
+	r := []rune(s)
+	return len(r) > 0 && (unicode.IsLetter(r[len(r)-1]) || unicode.IsDigit(r[len(r)-1]))
+}
+
+// firstRune returns the first rune of s alone.
+func firstRune(s string) string {
+	for _, r := range s {
+		return string(r)
+	}
+	return ""
+}
+
+func lowerFirst(s string) string {
+	r := []rune(s)
+	if len(r) > 1 && unicode.IsUpper(r[0]) && !unicode.IsUpper(r[1]) {
+		r[0] = unicode.ToLower(r[0])
+	}
+	return string(r)
+}
