@@ -68,6 +68,7 @@ type SchemaKey struct {
 	Type        string `json:"type"`
 	Required    bool   `json:"required,omitempty"`
 	Sensitive   bool   `json:"sensitive,omitempty"`
+	Path        bool   `json:"path,omitempty" doc:"It names files: relative ones are refused over REST, the CLI makes them absolute."`
 	Deprecated  bool   `json:"deprecated,omitempty"`
 	Default     string `json:"default,omitempty"`
 	Description string `json:"description,omitempty"`
