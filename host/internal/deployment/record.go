@@ -141,7 +141,8 @@ type Ended struct {
 	Platform    string
 	Version     string
 	Result      Status
-	Count       int
+	Count       int     // of ends: one that was rolled back later has ended twice
+	First       int     // of Count: first ends, so that the sum counts deployments
 	LastSeconds float64 // duration of the one that ended last
 	LastEnded   time.Time
 }
