@@ -49,10 +49,14 @@ func (q *queue) take() (batch *pluginv1.WatchResponse, last bool) {
 // measureLocked returns how many entries go into the next message, and whether
 // it ends where a group ends. A message that cuts a group has no token.
 func (q *queue) measureLocked() (count int, whole bool) {
+	limit := maxBatch
+	if q.dropped > 0 {
+		limit-- // for the count
+	}
 	bytes, seen, boundary := 0, 0, 0
 	for element := q.entries.Front(); element != nil; element = element.Next() {
 		one := element.Value.(*entry)
-		if seen == maxBatch || (seen > 0 && bytes+one.bytes > maxBatchBytes) {
+		if seen == limit || (seen > 0 && bytes+one.bytes > maxBatchBytes) {
 			if boundary > 0 {
 				return boundary, true
 			}
