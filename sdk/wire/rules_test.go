@@ -101,6 +101,11 @@ func TestUnsupportedCalls(t *testing.T) {
 	ds, err := c.Validate(ctx, nil, nil)
 	same(t, "Validate", 0, len(ds))
 	same(t, "error", nil, err)
+	ds, err = c.Validate(ctx, []byte(`{"a":1}`), []byte(`{"b":1}`))
+	same(t, "error", nil, err)
+	if len(ds) != 2 || ds[0].Path[0] != "a" || ds[1].Path[0] != "b" {
+		t.Errorf("Validate by the schemas: %v", ds)
+	}
 	var said sdk.Health
 	if err := c.Health(ctx, func(h sdk.Health) error { said = h; return errEnough }); !errors.Is(err, errEnough) {
 		t.Error(err)

@@ -6,6 +6,7 @@ import (
 
 	pluginv1 "github.com/apm-deploy/apm/api/plugin/v1"
 	"github.com/apm-deploy/apm/sdk"
+	"github.com/apm-deploy/apm/sdk/diag"
 )
 
 // Describe says what the plugin is and can do.
@@ -15,12 +16,13 @@ func (s *Server) Describe(ctx context.Context, _ *pluginv1.DescribeRequest) (*pl
 	})
 }
 
-// Validate checks against the schema, then asks the platform.
+// Validate asks the platform, or where it has nothing to say checks against the
+// schema.
 func (s *Server) Validate(ctx context.Context, r *pluginv1.ValidateRequest) (*pluginv1.ValidateResponse, error) {
 	return guard(ctx, s, "Validate", func() (*pluginv1.ValidateResponse, error) {
 		validator, ok := s.platform.(sdk.Validator)
 		if !ok {
-			return &pluginv1.ValidateResponse{}, nil
+			return &pluginv1.ValidateResponse{Diagnostics: diagnosticsToProto(s.checkSchemas(r))}, nil
 		}
 		diagnostics, err := validator.Validate(ctx, r.GetConfig().GetJson(), r.GetSpec().GetJson())
 		if err != nil {
@@ -28,6 +30,19 @@ func (s *Server) Validate(ctx context.Context, r *pluginv1.ValidateRequest) (*pl
 		}
 		return &pluginv1.ValidateResponse{Diagnostics: diagnosticsToProto(diagnostics)}, nil
 	})
+}
+
+func (s *Server) checkSchemas(r *pluginv1.ValidateRequest) diag.Diagnostics {
+	var found diag.Diagnostics
+	if r.GetConfig() != nil {
+		_, ds := s.description.Config.Complete(r.GetConfig().GetJson())
+		found = append(found, ds...)
+	}
+	if r.GetSpec() != nil {
+		_, ds := s.description.Spec.Complete(r.GetSpec().GetJson())
+		found = append(found, ds...)
+	}
+	return found
 }
 
 // Configure comes once per process, whether it succeeds or not.
