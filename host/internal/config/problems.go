@@ -16,6 +16,7 @@ const maxProblems = 20
 // problems collects what is wrong, so that a person sees all of it at once.
 type problems struct {
 	list    []deployment.Problem
+	lacks   bool     // something required is missing
 	secrets []string // values of env(), which no message may hold
 }
 

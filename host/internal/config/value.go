@@ -56,7 +56,7 @@ func (d decoder) attribute(s *schema.Attribute, b *body) value {
 	switch {
 	case s.Required && v.attr == nil:
 		d.ps.add(v.at, needed(s, b.at), "missing %q", s.Name)
-		v.bad = true
+		v.bad, d.ps.lacks = true, true
 	case s.Required:
 		d.ps.add(v.at, needed(s, b.at), "%q must not be null", s.Name)
 		v.bad = true

@@ -48,8 +48,11 @@ type Problem struct {
 // String renders "file:line:column: field: message; remedy".
 func (p Problem) String() string {
 	var b strings.Builder
-	if p.File != "" {
+	switch {
+	case p.File != "" && p.Line > 0:
 		fmt.Fprintf(&b, "%s:%d:%d: ", p.File, p.Line, p.Column)
+	case p.File != "": // it could not be read
+		b.WriteString(p.File + ": ")
 	}
 	if p.Field != "" {
 		b.WriteString(p.Field + ": ")
