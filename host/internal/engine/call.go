@@ -1,0 +1,92 @@
+package engine
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"github.com/apm-deploy/apm/host/internal/deployment"
+	"github.com/apm-deploy/apm/sdk"
+)
+
+// platform returns the platform as soon as it is ready. Meanwhile the
+// deployment waits for the plugin, visibly.
+func (o *owner) platform(ctx context.Context, d *deployment.Deployment, name string) (sdk.Platform, error) {
+	p, err := o.engine.Platforms.Get(name)
+	if err == nil {
+		return p, nil
+	}
+	if deployment.CodeOf(err) != deployment.Unavailable {
+		return nil, &failure{Failure: deployment.Failure{
+			Code: deployment.CodePluginError, Message: err.Error(),
+			Suggestion: "bring the platform back into config.hcl",
+		}}
+	}
+	o.wait(ctx, d, deployment.WaitPlugin, name)
+	p, err = o.engine.Platforms.Await(ctx, name)
+	if err != nil {
+		if cause := context.Cause(ctx); cause != nil {
+			var late *deadlineError
+			if errors.As(cause, &late) {
+				return nil, &failure{Failure: deployment.Failure{
+					Code:       deployment.CodePluginDown,
+					Message:    "platform " + name + " was not ready in time: " + late.Error(),
+					Suggestion: "apm plugin list says why",
+				}}
+			}
+			return nil, cause
+		}
+		return nil, err
+	}
+	o.waitNoMore(d, deployment.WaitPlugin)
+	return p, nil
+}
+
+// ask makes a call that changes nothing until it is answered: a plugin that is
+// gone is awaited, a platform that is down is held for.
+func (o *owner) ask(ctx context.Context, d *deployment.Deployment, component, platform, doing string, call func(context.Context, sdk.Platform) error) error {
+	pause := o.engine.Retry / 10
+	for {
+		p, err := o.platform(ctx, d, platform)
+		if err != nil {
+			return named(err, component)
+		}
+		bounded, cancel := context.WithTimeout(ctx, o.engine.CallTimeout)
+		err = call(bounded, p)
+		cancel()
+		switch {
+		case err == nil:
+			o.waitNoMore(d, deployment.WaitEnvironment)
+			return nil
+		case ctx.Err() != nil:
+			return context.Cause(ctx)
+		case throttled(err) && !errors.Is(err, sdk.ErrPluginGone):
+			o.wait(ctx, d, deployment.WaitEnvironment, doing+": "+err.Error())
+		case uncertain(err):
+		default:
+			return fromPlatform(err, component, doing)
+		}
+		if !sleep(ctx, later(err, pause)) {
+			return context.Cause(ctx)
+		}
+		pause = min(2*pause, o.engine.Retry)
+	}
+}
+
+// later is how long to wait after err: what the platform asks for, else pause.
+func later(err error, pause time.Duration) time.Duration {
+	var answered *sdk.Error
+	if errors.As(err, &answered) && answered.RetryAfter > 0 {
+		return answered.RetryAfter
+	}
+	return pause
+}
+
+// named gives a failure the component that it is about.
+func named(err error, component string) error {
+	var f *failure
+	if errors.As(err, &f) && f.Component == "" {
+		f.Component = component
+	}
+	return err
+}

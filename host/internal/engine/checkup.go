@@ -1,0 +1,322 @@
+package engine
+
+import (
+	"context"
+	"sync"
+	"time"
+
+	"github.com/apm-deploy/apm/host/internal/deployment"
+	"github.com/apm-deploy/apm/sdk"
+)
+
+// transcriptLength is how many observations a checkup keeps for evidence.
+const transcriptLength = 100
+
+// checkup asks the health questions of one component over and over: the host's
+// own checks, each by its interval, and the plugin's Probe by the platform's.
+// It writes what it hears into the component; what follows from it is decided
+// by those who started it.
+type checkup struct {
+	o         *owner
+	d         *deployment.Deployment
+	component string
+	platform  string
+	target    sdk.Target
+	handle    deployment.Handle // with one, an unfinished operation's candidate is judged
+	checks    []deployment.CheckDefinition
+	addresses map[string]string
+	interval  time.Duration // of Probe
+	// passed: it had passed its gate before, so that failing counts at once.
+	passed bool
+	// probed is told what Probe saw beside the checks; may be nil.
+	probed func(sdk.ProbeResult)
+
+	began   time.Time
+	news    chan struct{} // one observation or more since the last receive
+	running sync.WaitGroup
+	stop    context.CancelFunc
+
+	mu         sync.Mutex
+	transcript []deployment.CheckRecord
+	fromProbe  map[string]bool
+}
+
+// start begins to ask. The checks that stood there are asked anew: their rows
+// begin at zero, their status stays until there is an answer.
+func (k *checkup) start(ctx context.Context) {
+	ctx, k.stop = context.WithCancel(ctx)
+	k.began = k.o.engine.Now()
+	k.news = make(chan struct{}, 1)
+	k.fromProbe = map[string]bool{}
+	k.o.read(func() { k.reset() })
+	for i := range k.checks {
+		check := k.checks[i]
+		k.running.Add(1)
+		go func() {
+			defer k.running.Done()
+			k.ask(ctx, check)
+		}()
+	}
+	k.running.Add(1)
+	go func() {
+		defer k.running.Done()
+		k.probe(ctx)
+	}()
+}
+
+// end stops asking and waits.
+func (k *checkup) end() {
+	k.stop()
+	k.running.Wait()
+}
+
+// reset prepares the component's checks. Called under the owner's lock.
+func (k *checkup) reset() {
+	component := k.d.Component(k.component)
+	known := map[string]deployment.Check{}
+	for _, c := range component.Checks {
+		known[c.Name] = c
+	}
+	component.Checks = nil
+	for _, definition := range k.checks {
+		check := deployment.Check{
+			Component: k.component, Name: definition.Name, Type: definition.Type,
+			Status: known[definition.Name].Status, Message: known[definition.Name].Message,
+			Since: known[definition.Name].Since, At: known[definition.Name].At,
+			NeedPasses: definition.Passes, NeedFailures: definition.Failures,
+			Startup: definition.Startup, EverPassed: k.passed,
+		}
+		if check.Status == "" {
+			check.Status = deployment.Unknown
+		}
+		component.Checks = append(component.Checks, check)
+	}
+}
+
+// ask asks one of the host's own checks by its interval.
+func (k *checkup) ask(ctx context.Context, definition deployment.CheckDefinition) {
+	for {
+		bounded, cancel := context.WithTimeout(ctx, definition.Timeout+definition.Timeout/2)
+		seen := k.o.engine.Checker.Look(bounded, definition, k.addresses)
+		cancel()
+		if ctx.Err() != nil {
+			return
+		}
+		if seen.At.IsZero() {
+			seen.At = k.o.engine.Now().UTC()
+		}
+		k.hear(deployment.Check{
+			Name: definition.Name, Type: definition.Type,
+			NeedPasses: definition.Passes, NeedFailures: definition.Failures, Startup: definition.Startup,
+		}, seen)
+		if !sleep(ctx, definition.Interval) {
+			return
+		}
+	}
+}
+
+// probe asks the plugin to look, by the platform's interval.
+func (k *checkup) probe(ctx context.Context) {
+	for {
+		k.lookOnce(ctx)
+		if ctx.Err() != nil || !sleep(ctx, k.interval) {
+			return
+		}
+	}
+}
+
+// lookOnce is one Probe. What could not be looked at is unknown.
+func (k *checkup) lookOnce(ctx context.Context) {
+	now := func() time.Time { return k.o.engine.Now().UTC() }
+	p, err := k.o.engine.Platforms.Get(k.platform)
+	var result sdk.ProbeResult
+	if err == nil {
+		bounded, cancel := context.WithTimeout(ctx, max(k.interval, 10*time.Second))
+		result, err = p.Probe(bounded, sdk.ProbeRequest{Target: k.target, Handle: toHandle(k.handle)})
+		cancel()
+	}
+	if ctx.Err() != nil {
+		return
+	}
+	if err != nil {
+		k.mu.Lock()
+		names := make([]string, 0, len(k.fromProbe))
+		for name := range k.fromProbe {
+			names = append(names, name)
+		}
+		k.mu.Unlock()
+		if len(names) == 0 {
+			names = append(names, "probe")
+		}
+		for _, name := range names {
+			k.hear(probeCheck(sdk.Check{Name: name, Type: "probe"}), deployment.Observation{
+				Status: deployment.Unknown, Message: "could not look: " + err.Error(), At: now(),
+			})
+		}
+		return
+	}
+	seen := map[string]bool{}
+	for _, check := range result.Checks {
+		seen[check.Name] = true
+		k.hear(probeCheck(check), deployment.Observation{
+			Status: fromCheckStatus(check.Status), Message: check.Message, Latency: check.Latency, At: now(),
+		})
+	}
+	k.dropVanished(seen)
+	if k.probed != nil {
+		k.probed(result)
+	}
+	k.tell()
+}
+
+// probeCheck is a check that a plugin reports, with the thresholds for it.
+func probeCheck(check sdk.Check) deployment.Check {
+	kind := check.Type
+	if kind == "" {
+		kind = "probe"
+	}
+	return deployment.Check{
+		Name: check.Name, Type: kind, Resource: check.Resource,
+		NeedPasses: deployment.ProbePasses, NeedFailures: deployment.ProbeFailures,
+	}
+}
+
+func fromCheckStatus(s sdk.CheckStatus) deployment.Health {
+	switch s {
+	case sdk.CheckHealthy:
+		return deployment.Healthy
+	case sdk.CheckDegraded:
+		return deployment.Degraded
+	case sdk.CheckUnhealthy:
+		return deployment.Unhealthy
+	default:
+		return deployment.Unknown
+	}
+}
+
+// hear folds an observation into the component's check. A change of status is
+// a row.
+func (k *checkup) hear(like deployment.Check, seen deployment.Observation) {
+	k.mu.Lock()
+	k.transcript = append(k.transcript, deployment.CheckRecord{Check: like.Name, Observation: seen})
+	if len(k.transcript) > transcriptLength {
+		k.transcript = k.transcript[len(k.transcript)-transcriptLength:]
+	}
+	k.mu.Unlock()
+	defer k.tell()
+
+	var changed bool
+	k.o.read(func() {
+		check := k.find(like)
+		trial := *check
+		if changed = trial.Observe(seen); !changed {
+			*check = trial
+		}
+	})
+	if !changed {
+		return
+	}
+	_ = k.o.commit(k.d, func(c *change) { // an error has stopped the owner
+		check := k.find(like)
+		from := check.Status
+		check.Observe(seen)
+		if from == check.Status {
+			return
+		}
+		c.event(deployment.EventCheckStatus, deployment.CheckPayload{
+			Component: k.component, Name: check.Name, Type: check.Type,
+			From: from, Status: check.Status, Message: check.Message, Latency: check.Latency,
+		})
+	})
+}
+
+// find returns the component's check of that name, a new one if there is none.
+// Called under the owner's lock.
+func (k *checkup) find(like deployment.Check) *deployment.Check {
+	component := k.d.Component(k.component)
+	for i := range component.Checks {
+		if component.Checks[i].Name == like.Name {
+			return &component.Checks[i]
+		}
+	}
+	like.Component, like.Status, like.EverPassed = k.component, deployment.Unknown, k.passed
+	component.Checks = append(component.Checks, like)
+	if !k.defines(like.Name) {
+		k.mu.Lock()
+		k.fromProbe[like.Name] = true
+		k.mu.Unlock()
+	}
+	return &component.Checks[len(component.Checks)-1]
+}
+
+// defines says whether the host asks that check itself.
+func (k *checkup) defines(name string) bool {
+	for _, check := range k.checks {
+		if check.Name == name {
+			return true
+		}
+	}
+	return false
+}
+
+// dropVanished forgets checks that Probe reports no more, such as those of a
+// resource that is gone for good.
+func (k *checkup) dropVanished(seen map[string]bool) {
+	k.mu.Lock()
+	var gone []string
+	for name := range k.fromProbe {
+		if !seen[name] {
+			gone = append(gone, name)
+			delete(k.fromProbe, name)
+		}
+	}
+	k.mu.Unlock()
+	if len(gone) == 0 {
+		return
+	}
+	k.o.read(func() {
+		component := k.d.Component(k.component)
+		kept := component.Checks[:0]
+		for _, check := range component.Checks {
+			vanished := false
+			for _, name := range gone {
+				vanished = vanished || check.Name == name
+			}
+			if !vanished {
+				kept = append(kept, check)
+			}
+		}
+		component.Checks = kept
+	})
+}
+
+// tell says that there is news.
+func (k *checkup) tell() {
+	select {
+	case k.news <- struct{}{}:
+	default:
+	}
+}
+
+// judge asks for the verdict on what was heard so far.
+func (k *checkup) judge(oldUnhealthy string) deployment.Verdict {
+	var checks []deployment.Check
+	k.o.read(func() { checks = append(checks, k.d.Component(k.component).Checks...) })
+	k.mu.Lock()
+	probed := len(k.fromProbe) > 0 || len(k.transcript) > 0
+	k.mu.Unlock()
+	if len(checks) == 0 && !probed {
+		return deployment.Verdict{Kind: deployment.VerdictWait, Reason: "nobody has looked yet"}
+	}
+	return deployment.Judge(deployment.Question{
+		Checks: checks, Began: k.began, Now: k.o.engine.Now(),
+		Passed: k.passed, OldUnhealthy: oldUnhealthy,
+	})
+}
+
+// records returns the transcript, oldest first.
+func (k *checkup) records() []deployment.CheckRecord {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	return append([]deployment.CheckRecord(nil), k.transcript...)
+}

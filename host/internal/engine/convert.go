@@ -1,0 +1,142 @@
+package engine
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"fmt"
+
+	"github.com/apm-deploy/apm/host/internal/deployment"
+	"github.com/apm-deploy/apm/sdk"
+)
+
+// targetOf is the component as a plugin knows it.
+func targetOf(t deployment.Target, component, version string, spec []byte) sdk.Target {
+	return sdk.Target{
+		Application: t.Application, Environment: t.Environment,
+		Component: component, Version: version, Spec: spec,
+	}
+}
+
+// operationOf is the operation as a plugin knows it, under the present epoch.
+func operationOf(d *deployment.Deployment, op *deployment.Operation, epoch uint64) sdk.Operation {
+	kind := sdk.OperationDeploy
+	if op.Kind == deployment.OperationRollback {
+		kind = sdk.OperationRollback
+	}
+	return sdk.Operation{
+		ID: op.ID, DeploymentID: d.ID, Kind: kind,
+		RequestDigest: op.Digest, Epoch: epoch, Staged: op.Staged,
+	}
+}
+
+// requestDigest is over all that a call asks for: same id, other digest is
+// refused by the plugin.
+func requestDigest(target sdk.Target, content string) string {
+	sum := sha256.New()
+	for _, part := range []string{
+		target.Application, target.Environment, target.Component, target.Version, string(target.Spec), content,
+	} {
+		fmt.Fprintf(sum, "%d:%s", len(part), part)
+	}
+	return hex.EncodeToString(sum.Sum(nil))
+}
+
+// contentDigest is over sealed content that may have no digest of its own.
+func contentDigest(state []byte) string {
+	sum := sha256.Sum256(state)
+	return hex.EncodeToString(sum[:])
+}
+
+func toHandle(h deployment.Handle) sdk.Handle { return sdk.Handle{Version: h.Version, State: h.State} }
+func fromHandle(h sdk.Handle) deployment.Handle {
+	return deployment.Handle{Version: h.Version, State: h.State}
+}
+
+// encodeContent carries a release or a snapshot through a blob.
+func encodeContent(content any) ([]byte, error) {
+	data, err := json.Marshal(content)
+	if err != nil {
+		return nil, fmt.Errorf("encode content: %w", err)
+	}
+	return data, nil
+}
+
+// decodeContent reads what encodeContent wrote.
+func decodeContent(data []byte, content any) error {
+	if err := json.Unmarshal(data, content); err != nil {
+		return fmt.Errorf("decode content: %w", err)
+	}
+	return nil
+}
+
+func fromResource(r sdk.Resource) deployment.Resource {
+	health := map[sdk.ResourceHealth]deployment.ResourceHealth{
+		sdk.ResourceReady:    deployment.ResourceReady,
+		sdk.ResourceDegraded: deployment.ResourceDegraded,
+		sdk.ResourceFailed:   deployment.ResourceFailed,
+		sdk.ResourceGone:     deployment.ResourceGone,
+	}[r.Health]
+	if health == "" {
+		health = deployment.ResourcePending
+	}
+	return deployment.Resource{
+		ID: r.ID, ParentID: r.ParentID, Kind: r.Kind, Name: r.Name, Revision: r.Revision,
+		Health: health, Desired: r.Desired, Ready: r.Ready, Restarts: r.Restarts,
+		Reason: r.Reason, Message: r.Message,
+	}
+}
+
+func fromLog(l sdk.LogLine) deployment.LogLine {
+	return deployment.LogLine{Resource: l.Resource, Line: l.Line, Previous: l.Previous, Time: l.Time, Stream: l.Stream}
+}
+
+func fromCandidate(c sdk.Candidate) *deployment.Candidate {
+	return &deployment.Candidate{Addresses: c.Addresses, Revision: c.Revision, Percent: c.Percent}
+}
+
+// fromOutcome returns the outcome, and the evidence that a failure carries.
+func fromOutcome(o sdk.Outcome, component string) (deployment.Outcome, *deployment.Evidence) {
+	result := map[sdk.Result]deployment.Result{
+		sdk.ResultSucceeded:  deployment.ResultSucceeded,
+		sdk.ResultCancelled:  deployment.ResultCancelled,
+		sdk.ResultSuperseded: deployment.ResultSuperseded,
+	}[o.Result]
+	if result == "" {
+		result = deployment.ResultFailed
+	}
+	outcome := deployment.Outcome{
+		Result: result, Message: o.Message, Addresses: o.Addresses,
+		Revision: o.Revision, SupersededBy: o.SupersededBy,
+	}
+	if o.Failure == nil {
+		return outcome, nil
+	}
+	f := o.Failure
+	outcome.Failure = &deployment.Failure{
+		Code: f.Code, Component: component, Resource: f.Resource,
+		Message: f.Message, Suggestion: f.Suggestion, Environment: f.Environment,
+	}
+	evidence := &deployment.Evidence{
+		Component: component, Code: f.Code, Resource: f.Resource,
+		Message: f.Message, Suggestion: f.Suggestion, Events: f.Events,
+	}
+	for _, line := range f.Logs {
+		evidence.Logs = append(evidence.Logs, fromLog(line))
+	}
+	return outcome, evidence
+}
+
+// phaseName names the phase of an operation.
+func phaseName(p sdk.Phase) string {
+	switch p {
+	case sdk.PhasePending:
+		return "pending"
+	case sdk.PhaseProgressing:
+		return "progressing"
+	case sdk.PhaseStabilizing:
+		return "stabilizing"
+	default:
+		return ""
+	}
+}

@@ -1,0 +1,305 @@
+package engine
+
+import (
+	"context"
+	"errors"
+	"sync"
+	"time"
+
+	"github.com/apm-deploy/apm/host/internal/deployment"
+	"github.com/apm-deploy/apm/sdk"
+)
+
+// deployAll deploys every component as soon as those that it depends on have
+// passed, and then removes, in reverse order, those that the definition dropped.
+func (o *owner) deployAll(course context.Context, d *deployment.Deployment) error {
+	var deployed bool
+	var ctx context.Context
+	var stop context.CancelFunc
+	var graph deployment.Graph
+	var dropped []string
+	o.read(func() {
+		r := d.Run()
+		deployed = !r.DeployedAt.IsZero()
+		ctx, stop = o.before(course, r.PreparedAt, d.Definition.Policy.Timeouts.Deploying, r.Idle, "deploying")
+		graph = deployment.GraphOf(d.Components)
+		for i := range d.Components {
+			if d.Components[i].Dropped {
+				dropped = append(dropped, d.Components[i].Name)
+			}
+		}
+	})
+	defer stop()
+	if deployed {
+		return nil
+	}
+	stays := deployment.Graph{}
+	leaves := deployment.Graph{}
+	for name, dependencies := range graph {
+		if contains(dropped, name) {
+			leaves[name] = dependencies
+		} else {
+			stays[name] = dependencies
+		}
+	}
+	if err := inOrder(ctx, stays, func(ctx context.Context, name string) error {
+		return o.deployComponent(ctx, d, name)
+	}); err != nil {
+		return err
+	}
+	if err := inOrder(ctx, leaves.Reverse(), func(ctx context.Context, name string) error {
+		return o.removeComponent(ctx, d, name)
+	}); err != nil {
+		return err
+	}
+	return o.commit(d, func(c *change) {
+		stopWaiting(d, c)
+		d.Run().DeployedAt = c.now
+	})
+}
+
+func contains(names []string, name string) bool {
+	for _, n := range names {
+		if n == name {
+			return true
+		}
+	}
+	return false
+}
+
+// inOrder runs do for every name of the graph after those it depends on,
+// independent ones side by side. The first error stops the others and is
+// returned when all have stopped.
+func inOrder(ctx context.Context, graph deployment.Graph, do func(context.Context, string) error) error {
+	ctx, stop := context.WithCancelCause(ctx)
+	defer stop(nil)
+	ended := make(map[string]chan struct{}, len(graph))
+	for name := range graph {
+		ended[name] = make(chan struct{})
+	}
+	var all sync.WaitGroup
+	var once sync.Once
+	var first error
+	for name, dependencies := range graph {
+		all.Add(1)
+		go func() {
+			defer all.Done()
+			for _, dependency := range dependencies {
+				waited, there := ended[dependency]
+				if !there {
+					continue
+				}
+				select {
+				case <-waited:
+				case <-ctx.Done():
+					return
+				}
+			}
+			if ctx.Err() != nil {
+				return
+			}
+			if err := do(ctx, name); err != nil {
+				once.Do(func() { first = err })
+				stop(errSibling)
+				return
+			}
+			close(ended[name])
+		}()
+	}
+	all.Wait()
+	if first == nil && ctx.Err() != nil {
+		first = context.Cause(ctx)
+	}
+	return first
+}
+
+// deployComponent brings one component to its release and through its gate.
+func (o *owner) deployComponent(ctx context.Context, d *deployment.Deployment, name string) error {
+	var component deployment.Component
+	var step deployment.Step
+	var planned bool
+	var run int
+	o.read(func() {
+		component = *d.Component(name)
+		step = *d.Run().Step(name)
+		run = len(d.Runs) - 1
+		planned = d.Run().Planned != nil
+	})
+	if !step.PassedAt.IsZero() {
+		return nil
+	}
+	if component.Unchanged {
+		return o.commit(d, func(c *change) { d.Run().Step(name).PassedAt = c.now })
+	}
+	if step.SettledAt.IsZero() {
+		release, err := o.frozen(&component)
+		if err != nil {
+			return err
+		}
+		f := &flight{
+			o: o, d: d, run: run, component: name, platform: component.Platform,
+			target: o.targetFor(d, &component), release: release,
+			digest: releaseDigest(release), planned: planned, expected: component.Before.ObservedDigest,
+		}
+		if err := o.fly(ctx, f, component.Definition); err != nil {
+			return named(err, name)
+		}
+	}
+	return o.passComponent(ctx, d, name, component.Definition.Checks)
+}
+
+// releaseDigest is the plugin's own digest, or one over the state.
+func releaseDigest(r *sdk.Release) string {
+	if r.Digest != "" {
+		return r.Digest
+	}
+	return contentDigest(r.State)
+}
+
+// fly carries out a deploy operation to its end. A failure that the platform
+// blames on the environment is held for and tried again under a new operation
+// while there is time.
+func (o *owner) fly(ctx context.Context, f *flight, definition deployment.ComponentDefinition) error {
+	pause := o.engine.Retry
+	for {
+		err := o.flyOnce(ctx, f, definition)
+		var failed *failure
+		if err == nil || !errors.As(err, &failed) || !failed.Environment || ctx.Err() != nil {
+			if err == nil {
+				o.waitNoMore(f.d, deployment.WaitEnvironment)
+			}
+			return err
+		}
+		o.wait(ctx, f.d, deployment.WaitEnvironment, failed.Message)
+		if !sleep(ctx, pause) {
+			return err
+		}
+		if op, there := f.op(); there && op.Outcome != nil {
+			if err := f.intend(); err != nil {
+				return err
+			}
+		}
+	}
+}
+
+// flyOnce carries out the operation that counts.
+func (o *owner) flyOnce(ctx context.Context, f *flight, definition deployment.ComponentDefinition) error {
+	p, err := o.platform(ctx, f.d, f.platform)
+	if err != nil {
+		return err
+	}
+	f.staged = sdk.CapabilitiesOf(p).Staged
+	if op, there := f.op(); there {
+		f.staged = op.Staged
+	}
+	idle := f.idle()
+	began := o.engine.Now()
+	if op, there := f.op(); there && op.Outcome == nil {
+		began = op.IntentAt
+	}
+	ctx, stop := o.before(ctx, began, definition.Monitor.Timeout, idle, "the operation on component "+f.component)
+	defer stop()
+	if op, there := f.op(); !there || op.Outcome == nil || op.Outcome.Result == deployment.ResultRefused {
+		if err := f.accept(ctx); err != nil {
+			return err
+		}
+	}
+	watching, stopWatching := context.WithCancelCause(ctx)
+	watched := make(chan error, 1)
+	go func() {
+		err := f.watch(watching)
+		stopWatching(err) // the other half must not wait for a stream that ended
+		watched <- err
+	}()
+	moved := error(nil)
+	if f.staged {
+		moved = f.moveTraffic(watching, definition)
+	}
+	if moved != nil && !f.ended() {
+		stopWatching(moved)
+	}
+	err = <-watched
+	stopWatching(nil)
+	switch {
+	case f.ended():
+		return f.result()
+	case moved != nil:
+		return moved
+	default:
+		return err
+	}
+}
+
+// idle is the time of the run in which nobody looked.
+func (f *flight) idle() (idle time.Duration) {
+	f.o.read(func() { idle = f.d.Runs[f.run].Idle })
+	return idle
+}
+
+// ended says whether the operation has its outcome.
+func (f *flight) ended() bool {
+	op, there := f.op()
+	return there && op.Outcome != nil
+}
+
+// hasOutcome is ended for those who hold the owner's lock.
+func (f *flight) hasOutcome() bool {
+	op := f.step().Operation()
+	return op != nil && op.Outcome != nil
+}
+
+// passComponent is the gate after the platform has settled.
+func (o *owner) passComponent(ctx context.Context, d *deployment.Deployment, name string, checks []deployment.CheckDefinition) error {
+	k := o.checkupOf(d, name, checks)
+	var stop context.CancelFunc
+	o.read(func() {
+		r := d.Run()
+		ctx, stop = o.before(ctx, r.Step(name).SettledAt, d.Component(name).Definition.Monitor.Timeout,
+			r.Idle, "the checks of component "+name)
+	})
+	defer stop()
+	if err := o.gate(ctx, k, nil); err != nil {
+		return named(err, name)
+	}
+	return o.commit(d, func(c *change) { d.Run().Step(name).PassedAt = c.now })
+}
+
+// checkupOf is a checkup of the component where it answers now.
+func (o *owner) checkupOf(d *deployment.Deployment, name string, checks []deployment.CheckDefinition) *checkup {
+	var k *checkup
+	o.read(func() {
+		c := d.Component(name)
+		k = &checkup{
+			o: o, d: d, component: name, platform: c.Platform,
+			target: o.targetFor(d, c), checks: checks,
+			addresses: c.Addresses, interval: c.Definition.Monitor.Interval,
+		}
+	})
+	return k
+}
+
+// removeComponent brings a dropped component to nothing.
+func (o *owner) removeComponent(ctx context.Context, d *deployment.Deployment, name string) error {
+	var component deployment.Component
+	var step deployment.Step
+	var run int
+	o.read(func() {
+		component, step, run = *d.Component(name), *d.Run().Step(name), len(d.Runs)-1
+	})
+	if !step.PassedAt.IsZero() {
+		return nil
+	}
+	empty := &sdk.Snapshot{Empty: true}
+	f := &flight{
+		o: o, d: d, run: run, component: name, platform: component.Platform,
+		target: o.targetFor(d, &component), snapshot: empty, digest: "empty",
+		reason: "component " + name + " is no longer part of " + d.Application,
+	}
+	if err := o.flyBack(ctx, f, component.Definition.Monitor); err != nil {
+		return named(err, name)
+	}
+	return o.commit(d, func(c *change) {
+		d.Run().Step(name).PassedAt = c.now
+		d.Component(name).Resources, d.Component(name).Checks = nil, nil
+	})
+}

@@ -1,0 +1,258 @@
+package engine
+
+import (
+	"context"
+	"errors"
+	"sort"
+	"time"
+
+	"github.com/apm-deploy/apm/host/internal/deployment"
+)
+
+// drive goes on with the deployment's open run, and with the rollback that may
+// follow from it, until no run is open or the lease is lost.
+func (o *owner) drive(course context.Context, d *deployment.Deployment) {
+	o.resume(d)
+	for o.ctx.Err() == nil {
+		var open bool
+		var kind deployment.RunKind
+		o.read(func() {
+			r := d.Run()
+			open, kind = r.Open(), r.Kind
+		})
+		if !open {
+			return
+		}
+		if kind == deployment.RunRollback {
+			o.rollBack(d)
+			continue
+		}
+		o.deploy(course, d)
+	}
+}
+
+// resume leaves the time in which nobody looked out of the run's deadlines.
+func (o *owner) resume(d *deployment.Deployment) {
+	var locked bool
+	o.read(func() { locked = !d.Run().LockedAt.IsZero() })
+	if !locked {
+		return
+	}
+	_ = o.commit(d, func(c *change) {
+		if idle := c.now.Sub(d.UpdatedAt); idle > 0 {
+			d.Run().Idle += idle
+		}
+	})
+}
+
+// deploy is the good course of a deploy or a removal: lock, prepare, deploy,
+// verify, complete. Every part reads from the record what was done already.
+func (o *owner) deploy(course context.Context, d *deployment.Deployment) {
+	err := o.lock(d)
+	for _, part := range []func(context.Context, *deployment.Deployment) error{
+		o.prepare, o.deployAll, o.bake, o.complete,
+	} {
+		if err == nil {
+			err = part(course, d)
+		}
+	}
+	if err != nil && o.ctx.Err() == nil {
+		o.conclude(d, err)
+	}
+}
+
+// lock takes the target for the deployment and fixes what it starts from.
+func (o *owner) lock(d *deployment.Deployment) error {
+	var locked bool
+	o.read(func() { locked = !d.Run().LockedAt.IsZero() })
+	if locked {
+		return nil
+	}
+	dropped, err := o.dropped(d)
+	if err != nil {
+		return err
+	}
+	return o.commit(d, func(c *change) {
+		stopWaiting(d, c)
+		c.state = true
+		o.state.Holder = d.ID
+		d.Previous, d.PreviousVersion = o.state.Current, o.state.Version
+		d.Components = append(d.Components, dropped...)
+		r := d.Run()
+		r.LockedAt, r.From = c.now, o.state.Version
+		r.Steps = nil
+		for i := range d.Components {
+			component := &d.Components[i]
+			if running, runs := o.state.Components[component.Name]; runs {
+				component.BeforeFrom, component.BeforeVersion = running.Deployment, running.Version
+				component.BeforeRunning = &running
+			}
+			action := deployment.ActionDeploy
+			if component.Dropped {
+				action = deployment.ActionRemove
+			}
+			r.Steps = append(r.Steps, deployment.Step{Component: component.Name, Action: action})
+		}
+	})
+}
+
+// dropped returns the components that run and that the definition no longer has.
+func (o *owner) dropped(d *deployment.Deployment) ([]deployment.Component, error) {
+	var names []string
+	running := map[string]deployment.Running{}
+	o.read(func() {
+		for name, r := range o.state.Components {
+			if d.Component(name) == nil {
+				names = append(names, name)
+				running[name] = r
+			}
+		}
+	})
+	sort.Strings(names)
+	components := make([]deployment.Component, 0, len(names))
+	for _, name := range names {
+		definition, err := o.definitionOf(running[name].Deployment, name)
+		if err != nil {
+			return nil, err
+		}
+		definition.Platform = running[name].Platform
+		components = append(components, deployment.Component{
+			Name: name, Platform: running[name].Platform, DependsOn: definition.DependsOn,
+			Definition: definition, Dropped: true, Status: deployment.Pending,
+		})
+	}
+	return components, nil
+}
+
+// definitionOf returns the definition of a component in a deployment, an empty
+// one where the deployment is not known any more.
+func (o *owner) definitionOf(id, component string) (deployment.ComponentDefinition, error) {
+	empty := deployment.ComponentDefinition{
+		Name: component, Monitor: deployment.DefaultMonitor(), Promotion: deployment.DefaultPromotion(),
+	}
+	if id == "" {
+		return empty, nil
+	}
+	source, err := o.engine.Store.Deployment(o.ctx, id)
+	if errors.Is(err, deployment.ErrNotFound) {
+		return empty, nil
+	}
+	if err != nil {
+		return empty, err
+	}
+	if c := source.Component(component); c != nil {
+		return c.Definition, nil
+	}
+	return empty, nil
+}
+
+// before returns ctx bounded by a stored deadline.
+func (o *owner) before(ctx context.Context, start time.Time, limit time.Duration, idle time.Duration, what string) (context.Context, context.CancelFunc) {
+	if limit <= 0 {
+		return context.WithCancel(ctx)
+	}
+	return context.WithDeadlineCause(ctx, start.Add(limit).Add(idle), &deadlineError{what: what, long: limit.String()})
+}
+
+// conclude ends a deploy run that did not go well: as cancelled, as failed, or
+// by opening the rollback that follows from it.
+func (o *owner) conclude(d *deployment.Deployment, err error) {
+	if errors.Is(err, errCancelled) {
+		o.concludeCancelled(d)
+		return
+	}
+	f := asFailure(err, "")
+	o.keepEvidence(d, f)
+	_ = o.commit(d, func(c *change) {
+		stopWaiting(d, c)
+		r := d.Run()
+		r.Failure = &f.Failure
+		if s := r.Step(f.Component); s != nil && s.PassedAt.IsZero() {
+			s.Failure = &f.Failure
+		}
+		r.EndedAt, r.Result, r.Why = c.now, deployment.Failed, f.Error()
+		switch {
+		case !d.Began():
+			o.release(d, c)
+		case f.Keep:
+			r.Why += "; nothing was undone"
+			o.leave(d, c)
+		case d.Definition.Policy.OnFailure == deployment.OnFailureLeave:
+			r.Why += "; left as it is, as on_failure says"
+			o.leave(d, c)
+		default:
+			o.openRollback(d, c, deployment.TriggerPolicy,
+				deployment.Actor{Kind: deployment.ActorPolicy, Name: "on_failure"}, f.Error())
+			c.audit = append(c.audit, deployment.AuditRecord{
+				At: c.now, Actor: deployment.Actor{Kind: deployment.ActorPolicy, Name: "on_failure"},
+				Action: "deployment.rollback", Object: d.ID, Reason: f.Error(),
+			})
+		}
+	})
+}
+
+// concludeCancelled ends a run that a person stopped: where nothing was begun
+// it is cancelled, else what was changed is restored.
+func (o *owner) concludeCancelled(d *deployment.Deployment) {
+	_ = o.commit(d, func(c *change) {
+		stopWaiting(d, c)
+		r := d.Run()
+		why := "cancelled by " + r.Cancel.Actor.String()
+		if r.Cancel.Reason != "" {
+			why += ": " + r.Cancel.Reason
+		}
+		r.EndedAt, r.Result, r.Why = c.now, deployment.Cancelled, why
+		if !d.Began() {
+			o.release(d, c)
+			return
+		}
+		o.openRollback(d, c, deployment.TriggerUser, r.Cancel.Actor, why)
+	})
+}
+
+// openRollback appends the run that brings each component back to its `before`.
+// Its steps are fixed once the open operations have ended.
+func (o *owner) openRollback(d *deployment.Deployment, c *change, trigger deployment.Trigger, actor deployment.Actor, reason string) {
+	d.Runs = append(d.Runs, deployment.Run{
+		Number: len(d.Runs) + 1, Kind: deployment.RunRollback, Trigger: trigger, Actor: actor,
+		Reason: reason, From: d.Version, To: d.PreviousVersion,
+		RequestedAt: c.now, LockedAt: c.now,
+	})
+}
+
+// release gives the target's lock back.
+func (o *owner) release(d *deployment.Deployment, c *change) {
+	c.state = true
+	if o.state.Holder == d.ID {
+		o.state.Holder = ""
+	}
+}
+
+// leave gives the lock back and records what was left where: the deployment is
+// current, for it changed the platform.
+func (o *owner) leave(d *deployment.Deployment, c *change) {
+	o.release(d, c)
+	if !d.ChangedAny() {
+		return
+	}
+	o.state.Current, o.state.Version = d.ID, d.Version
+	for i := range d.Components {
+		component := &d.Components[i]
+		if !d.Changed(component) {
+			continue
+		}
+		s := d.Runs[0].Step(component.Name)
+		if component.Dropped && !s.PassedAt.IsZero() {
+			delete(o.state.Components, component.Name)
+			continue
+		}
+		running := deployment.Running{
+			Platform: component.Platform, Deployment: d.ID, Version: d.Version,
+			Addresses: component.Addresses, Handle: s.Operation().Handle,
+		}
+		if component.Release != nil {
+			running.ReleaseDigest = component.Release.Digest
+		}
+		o.state.Components[component.Name] = running
+	}
+}

@@ -1,0 +1,176 @@
+package engine
+
+import (
+	"context"
+	"strings"
+
+	"github.com/apm-deploy/apm/host/internal/deployment"
+)
+
+// gate waits until the checks of a component pass often enough in a row. It
+// returns nil then, or when stop, a look at recorded facts, says that there is
+// nothing to wait for any more. A verdict against the component is a failure
+// with its evidence; a cause outside of it is held for, visibly.
+func (o *owner) gate(ctx context.Context, k *checkup, stop func() bool) error {
+	k.start(ctx)
+	defer k.end()
+	for {
+		if o.holds(stop) {
+			return nil
+		}
+		verdict := k.judge("")
+		if verdict.Kind == deployment.VerdictFail || verdict.Kind == deployment.VerdictRollBack {
+			if old := o.oldUnhealthy(ctx, k, verdict.Checks); old != "" {
+				verdict = k.judge(old)
+			}
+		}
+		switch verdict.Kind {
+		case deployment.VerdictPromote:
+			o.waitNoMore(k.d, deployment.WaitEnvironment)
+			return o.recordVerdict(k, verdict)
+		case deployment.VerdictHold:
+			o.hold(ctx, k, verdict)
+		case deployment.VerdictFail, deployment.VerdictRollBack:
+			if err := o.recordVerdict(k, verdict); err != nil {
+				return err
+			}
+			return o.checkFailure(ctx, k, verdict)
+		default:
+			o.waitNoMore(k.d, deployment.WaitEnvironment)
+		}
+		if err := k.wait(ctx, stop); err != nil {
+			return o.gateEnded(ctx, k, err)
+		}
+	}
+}
+
+// holds looks whether a condition holds; nil never does.
+func (o *owner) holds(condition func() bool) (reached bool) {
+	if condition == nil {
+		return false
+	}
+	o.read(func() { reached = condition() })
+	return reached
+}
+
+// wait waits for news of the checkup or a recorded change that stop is about.
+func (k *checkup) wait(ctx context.Context, stop func() bool) error {
+	for {
+		k.o.mu.Lock()
+		changed := k.o.changed
+		stopped := stop != nil && stop()
+		k.o.mu.Unlock()
+		if stopped {
+			return nil
+		}
+		select {
+		case <-ctx.Done():
+			return context.Cause(ctx)
+		case <-k.news:
+			return nil
+		case <-changed:
+		}
+	}
+}
+
+// gateEnded says why a gate ended without a verdict: at the deadline, with what
+// was still open. When nothing could be looked at, nothing is undone either.
+func (o *owner) gateEnded(ctx context.Context, k *checkup, cause error) error {
+	late, isLate := cause.(*deadlineError) //nolint:errorlint // context.Cause hands back the very value
+	if !isLate {
+		return cause
+	}
+	verdict := k.judge("")
+	f := &failure{Failure: deployment.Failure{
+		Code: deployment.CodeDeadline, Component: k.component,
+		Message:    late.Error() + ": " + verdict.Reason,
+		Suggestion: "if it only starts slowly, raise monitor.timeout or policy.timeouts",
+	}}
+	if allUnknown(verdict.Checks) {
+		f.Code, f.Keep = deployment.CodeUnknown, true
+		f.Suggestion = "find out why nobody could look, then start the wanted version anew"
+	}
+	f.evidence = o.gather(context.WithoutCancel(ctx), k, f.Failure)
+	return f
+}
+
+// allUnknown says whether nothing but unknown answers stand in the way.
+func allUnknown(checks []deployment.Check) bool {
+	for _, c := range checks {
+		if c.Status != deployment.Unknown {
+			return false
+		}
+	}
+	return len(checks) > 0
+}
+
+// oldUnhealthy asks the checks that fail of the version that still serves: when
+// it fails them too, the cause lies outside the change.
+func (o *owner) oldUnhealthy(ctx context.Context, k *checkup, failing []deployment.Check) string {
+	var old map[string]string
+	o.read(func() {
+		c := k.d.Component(k.component)
+		if c.BeforeRunning != nil && len(k.handle.State) > 0 && !k.passed {
+			old = c.BeforeRunning.Addresses
+		}
+	})
+	if len(old) == 0 {
+		return ""
+	}
+	for _, definition := range k.checks {
+		for _, check := range failing {
+			if check.Name != definition.Name {
+				continue
+			}
+			bounded, cancel := context.WithTimeout(ctx, definition.Timeout)
+			seen := o.engine.Checker.Look(bounded, definition, old)
+			cancel()
+			if seen.Status == deployment.Unhealthy {
+				return "the version that runs fails check " + check.Name + " too: " + seen.Message
+			}
+		}
+	}
+	return ""
+}
+
+// hold records that the environment is at fault.
+func (o *owner) hold(ctx context.Context, k *checkup, verdict deployment.Verdict) {
+	subject := strings.TrimPrefix(verdict.Reason, "environment: ")
+	var held bool
+	o.read(func() {
+		held = k.d.Waiting != nil && k.d.Waiting.Kind == deployment.WaitEnvironment
+	})
+	if held {
+		return
+	}
+	if o.recordVerdict(k, verdict) == nil {
+		o.wait(ctx, k.d, deployment.WaitEnvironment, subject)
+	}
+}
+
+// recordVerdict adds the row.
+func (o *owner) recordVerdict(k *checkup, verdict deployment.Verdict) error {
+	return o.commit(k.d, func(c *change) {
+		payload := deployment.VerdictPayload{Component: k.component, Verdict: verdict.Kind, Reason: verdict.Reason}
+		for _, check := range verdict.Checks {
+			payload.Checks = append(payload.Checks, deployment.CheckPayload{
+				Component: k.component, Name: check.Name, Type: check.Type,
+				Status: check.Status, Message: check.Message, Latency: check.Latency,
+			})
+		}
+		c.event(deployment.EventVerdict, payload)
+	})
+}
+
+// checkFailure is the failure of a verdict, with its evidence.
+func (o *owner) checkFailure(ctx context.Context, k *checkup, verdict deployment.Verdict) error {
+	f := &failure{Failure: deployment.Failure{
+		Code: deployment.CodeCheckFailed, Component: k.component, Message: verdict.Reason,
+		Suggestion: "the last lines of its log and the transcript of the checks are kept as evidence",
+	}}
+	if len(verdict.Checks) > 0 {
+		f.Resource = verdict.Checks[0].Resource
+	}
+	f.evidence = o.gather(ctx, k, f.Failure)
+	return f
+}

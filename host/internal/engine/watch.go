@@ -1,0 +1,252 @@
+package engine
+
+import (
+	"context"
+	"errors"
+	"math"
+	"time"
+
+	"github.com/apm-deploy/apm/host/internal/deployment"
+	"github.com/apm-deploy/apm/sdk"
+)
+
+// errSilent ends a Watch stream from which nothing came for too long.
+var errSilent = errors.New("watch stream silent")
+
+// watch follows the operation until its outcome is recorded. A broken stream is
+// opened again from the stored token; after a plugin was gone, the platform is
+// asked first and the last stored Promote repeated.
+func (f *flight) watch(ctx context.Context) error {
+	gone := false
+	pause := f.o.engine.Retry / 50
+	for {
+		if op, _ := f.op(); op.Outcome != nil {
+			return nil
+		}
+		if gone {
+			if err := f.pickUp(ctx); err != nil {
+				return err
+			}
+			if op, _ := f.op(); op.Outcome != nil {
+				return nil
+			}
+			gone = false
+		}
+		began := f.o.engine.Now()
+		err := f.stream(ctx)
+		if op, _ := f.op(); op.Outcome != nil {
+			return nil
+		}
+		switch {
+		case f.o.ctx.Err() != nil:
+			return f.o.ctx.Err()
+		case ctx.Err() != nil:
+			return context.Cause(ctx)
+		case sdk.ReasonOf(err) == sdk.ReasonResumeExpired || sdk.CodeOf(err) == sdk.OutOfRange:
+			if err := f.o.commit(f.d, func(*change) { f.step().Operation().Token = nil }); err != nil {
+				return err
+			}
+			continue
+		case err != nil && !uncertain(err) && !throttled(err) && !errors.Is(err, errSilent):
+			f.o.log.Warn("watch an operation", "component", f.component, "error", err)
+			gone = true
+		default:
+			gone = true
+		}
+		if f.o.engine.Now().Sub(began) > f.o.engine.Retry {
+			pause = f.o.engine.Retry / 50
+		}
+		if !sleep(ctx, pause) {
+			return context.Cause(ctx)
+		}
+		pause = min(2*pause, f.o.engine.Retry)
+	}
+}
+
+// pickUp asks the platform what became of the operation and repeats the last
+// stored Promote.
+func (f *flight) pickUp(ctx context.Context) error {
+	started, err := f.recover(ctx)
+	if err != nil {
+		return err
+	}
+	if !started {
+		return f.accept(ctx)
+	}
+	op, _ := f.op()
+	if op.Outcome == nil && op.Percent > 0 {
+		return f.promote(ctx, op.Percent)
+	}
+	return nil
+}
+
+// stream reads one Watch stream and records its batches.
+func (f *flight) stream(ctx context.Context) error {
+	p, err := f.o.platform(ctx, f.d, f.platform)
+	if err != nil {
+		return err
+	}
+	op, _ := f.op()
+	bounded, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	silence := time.AfterFunc(f.o.engine.Silence, func() { cancel(errSilent) })
+	defer silence.Stop()
+	err = p.Watch(bounded, sdk.WatchRequest{
+		Target: f.target, Handle: toHandle(op.Handle),
+		Operation: operationOf(f.d, &op, f.o.epoch), ResumeToken: op.Token,
+	}, func(events ...sdk.Event) error {
+		silence.Reset(f.o.engine.Silence)
+		return f.record(op.ID, events)
+	})
+	if cause := context.Cause(bounded); errors.Is(cause, errSilent) {
+		return errSilent
+	}
+	return err
+}
+
+// record stores a batch of events, with the token that stands after it, in one
+// transaction. What is no transition goes to those who look on.
+func (f *flight) record(operation string, events []sdk.Event) error {
+	rows := false
+	moved := false
+	for i := range events {
+		if line := events[i].Log; line != nil {
+			f.o.publish(f.d, deployment.EventLog, deployment.LogPayload{
+				Component: f.component, LogLine: fromLog(*line), Dropped: events[i].DroppedLogLines,
+			})
+			continue
+		}
+		if !events[i].Heartbeat && events[i].DroppedLogLines == 0 {
+			rows = true
+		}
+	}
+	if !rows {
+		return nil
+	}
+	err := f.o.commit(f.d, func(c *change) {
+		op := f.step().Operation()
+		if op.ID != operation || op.Outcome != nil {
+			f.o.log.Warn("event for an operation that has ended", "component", f.component, "operation", operation)
+			return
+		}
+		for i := range events {
+			moved = f.apply(c, op, &events[i]) || moved
+		}
+		if token := events[len(events)-1].ResumeToken; len(token) > 0 {
+			op.Token = token
+		}
+	})
+	if err == nil && moved {
+		f.o.publishProgress(f.d)
+	}
+	return err
+}
+
+// apply records one event and says whether the progress moved.
+func (f *flight) apply(c *change, op *deployment.Operation, event *sdk.Event) bool {
+	component := f.d.Component(f.component)
+	switch {
+	case event.State != nil:
+		applyResources(c, component, event.State.Resources, true)
+		if event.State.Candidate != nil {
+			f.applyCandidate(c, op, *event.State.Candidate)
+		}
+		op.Phase, op.Message = phaseName(event.State.Phase), event.State.Message
+		fraction := event.State.Fraction
+		if math.IsNaN(fraction) || fraction < op.Fraction {
+			return false // progress that goes backwards is not believed
+		}
+		op.Fraction = min(fraction, 1)
+		return true
+	case event.Resource != nil:
+		applyResources(c, component, []sdk.Resource{*event.Resource}, false)
+	case event.Handle != nil:
+		op.Handle = fromHandle(*event.Handle)
+	case event.Candidate != nil:
+		f.applyCandidate(c, op, *event.Candidate)
+		return true
+	case event.Drift != nil:
+		f.o.driftEvent(c, f.component, *event.Drift)
+	case event.Outcome != nil:
+		f.finish(c, *event.Outcome)
+		return true
+	}
+	return false
+}
+
+// applyCandidate records the candidate, and as a row its first appearance and
+// every new share of the traffic.
+func (f *flight) applyCandidate(c *change, op *deployment.Operation, candidate sdk.Candidate) {
+	kind := deployment.EventCandidatePromoted
+	switch {
+	case op.Candidate == nil:
+		kind = deployment.EventCandidateReady
+	case op.Candidate.Percent == candidate.Percent:
+		op.Candidate = fromCandidate(candidate)
+		return
+	}
+	op.Candidate = fromCandidate(candidate)
+	if candidate.Percent > 0 {
+		op.PercentAt = c.now
+	}
+	c.event(kind, deployment.CandidatePayload{
+		Component: f.component, Operation: op.ID, Revision: candidate.Revision,
+		Addresses: candidate.Addresses, Percent: candidate.Percent,
+	})
+}
+
+// applyResources records resources; a change of health or reason is a row. A
+// full picture replaces what was known.
+func applyResources(c *change, component *deployment.Component, resources []sdk.Resource, full bool) {
+	known := map[string]deployment.Resource{}
+	for _, r := range component.Resources {
+		known[r.ID] = r
+	}
+	seen := map[string]bool{}
+	for _, reported := range resources {
+		r := fromResource(reported)
+		seen[r.ID] = true
+		before, there := known[r.ID]
+		if !there || before.Health != r.Health || before.Reason != r.Reason {
+			c.event(deployment.EventResourceStatus, deployment.ResourcePayload{Component: component.Name, Resource: r})
+		}
+		setResource(component, r)
+	}
+	if full {
+		kept := component.Resources[:0]
+		for _, r := range component.Resources {
+			if seen[r.ID] {
+				kept = append(kept, r)
+			}
+		}
+		component.Resources = kept
+	}
+}
+
+// setResource replaces, adds, or (when it is gone) drops a resource.
+func setResource(component *deployment.Component, r deployment.Resource) {
+	for i := range component.Resources {
+		if component.Resources[i].ID != r.ID {
+			continue
+		}
+		if r.Health == deployment.ResourceGone {
+			component.Resources = append(component.Resources[:i], component.Resources[i+1:]...)
+			return
+		}
+		component.Resources[i] = r
+		return
+	}
+	if r.Health != deployment.ResourceGone {
+		component.Resources = append(component.Resources, r)
+	}
+}
+
+// publishProgress sends the progress of the deployment's run.
+func (o *owner) publishProgress(d *deployment.Deployment) {
+	var payload deployment.ProgressPayload
+	o.read(func() {
+		payload.Progress = deployment.ProgressOf(d)
+		payload.ETA = deployment.EstimateETA(d, nil, o.engine.Now())
+	})
+	o.publish(d, deployment.EventProgress, payload)
+}
