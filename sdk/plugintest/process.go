@@ -1,0 +1,228 @@
+package plugintest
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"crypto/tls"
+	"crypto/x509"
+	"encoding/base64"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/apm-deploy/apm/sdk/wire"
+)
+
+// startTimeout bounds the time to the handshake line.
+const startTimeout = 20 * time.Second
+
+// Process is a plugin that runs as a process of its own, started by the wire
+// contract.
+type Process struct {
+	Line   string // the handshake line
+	RunDir string // where its socket is
+
+	conn     *wire.Conn
+	plugin   *x509.Certificate
+	cmd      *exec.Cmd
+	lifeline *os.File
+	stdout   output
+	stderr   output
+	exited   chan struct{}
+}
+
+// output collects what a process writes.
+type output struct {
+	mu     sync.Mutex
+	buffer bytes.Buffer
+}
+
+func (o *output) Write(p []byte) (int, error) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return o.buffer.Write(p)
+}
+
+func (o *output) String() string {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return o.buffer.String()
+}
+
+// Start starts a plugin and connects to it. It is stopped when the test ends.
+// env is added to the environment of the contract ("NAME=value").
+func Start(t testing.TB, command []string, env ...string) *Process {
+	t.Helper()
+	p, err := start(t, command, env)
+	if err != nil {
+		t.Fatalf("start plugin %q: %v\nits log:\n%s", command, err, p.Logs())
+	}
+	return p
+}
+
+func start(t testing.TB, command, env []string) (*Process, error) {
+	p := &Process{exited: make(chan struct{})}
+	runDir, err := os.MkdirTemp("", "apm")
+	if err != nil {
+		return p, err
+	}
+	p.RunDir = runDir
+	t.Cleanup(func() { os.RemoveAll(runDir) })
+	certificate, pem, err := newCertificate()
+	if err != nil {
+		return p, err
+	}
+	p.cmd = exec.Command(command[0], command[1:]...)
+	p.cmd.Env = append([]string{
+		"PATH=" + os.Getenv("PATH"), "HOME=" + os.Getenv("HOME"), "TMPDIR=" + os.TempDir(),
+		wire.Handshake.MagicCookieKey + "=" + wire.Handshake.MagicCookieValue,
+		"PLUGIN_PROTOCOL_VERSIONS=1", "PLUGIN_CLIENT_CERT=" + pem, "PLUGIN_UNIX_SOCKET_DIR=" + runDir,
+		"APM_PLUGIN_LIFELINE_FD=3", "APM_PLUGIN_LOG_LEVEL=debug",
+	}, env...)
+	first, err := p.run(t)
+	if err != nil {
+		return p, err
+	}
+	select {
+	case p.Line = <-first:
+	case <-p.exited:
+		return p, fmt.Errorf("exit before the handshake: %v", p.cmd.ProcessState)
+	case <-time.After(startTimeout):
+		return p, fmt.Errorf("no handshake line within %v", startTimeout)
+	}
+	socket, err := p.readHandshake()
+	if err != nil {
+		return p, err
+	}
+	p.conn, err = wire.Dial(socket, tlsConfig(p.plugin, certificate))
+	if err != nil {
+		return p, err
+	}
+	t.Cleanup(func() { p.conn.Close() })
+	return p, nil
+}
+
+// run starts the command and returns its first line.
+func (p *Process) run(t testing.TB) (<-chan string, error) {
+	lifeline, ours, err := os.Pipe()
+	if err != nil {
+		return nil, err
+	}
+	outRead, outWrite, err := os.Pipe()
+	if err != nil {
+		return nil, err
+	}
+	errRead, errWrite, err := os.Pipe()
+	if err != nil {
+		return nil, err
+	}
+	p.lifeline, p.cmd.ExtraFiles = ours, []*os.File{lifeline}
+	// Files and not writers: what the plugin started may hold them open for
+	// longer than it lives, which must not keep Wait.
+	p.cmd.Stdout, p.cmd.Stderr = outWrite, errWrite
+	err = p.cmd.Start()
+	for _, theirs := range []*os.File{lifeline, outWrite, errWrite} {
+		theirs.Close()
+	}
+	if err != nil {
+		return nil, errors.Join(err, ours.Close(), outRead.Close(), errRead.Close())
+	}
+	first := make(chan string, 1)
+	var readers sync.WaitGroup
+	readers.Go(func() { copyOutput(&p.stdout, outRead, first) })
+	readers.Go(func() { copyOutput(&p.stderr, errRead, nil) })
+	go func() {
+		defer close(p.exited)
+		_ = p.cmd.Wait() // the exit code is asked for where it matters
+	}()
+	t.Cleanup(func() {
+		p.lifeline.Close()
+		p.Kill()
+		outRead.Close()
+		errRead.Close()
+		readers.Wait()
+	})
+	return first, nil
+}
+
+func copyOutput(to io.Writer, from io.Reader, first chan<- string) {
+	lines := bufio.NewReader(from)
+	for {
+		line, err := lines.ReadString('\n')
+		if first != nil && line != "" {
+			first <- strings.TrimSuffix(line, "\n")
+			first = nil
+		}
+		io.WriteString(to, line)
+		if err != nil {
+			return
+		}
+	}
+}
+
+// readHandshake reads "1|1|unix|SOCKET|grpc|CERTIFICATE".
+func (p *Process) readHandshake() (socket string, err error) {
+	parts := strings.Split(p.Line, "|")
+	if len(parts) != 6 || parts[0] != "1" || parts[1] != "1" || parts[2] != "unix" || parts[4] != "grpc" {
+		return "", fmt.Errorf("the first line on standard output is %q, not 1|1|unix|SOCKET|grpc|CERTIFICATE", p.Line)
+	}
+	der, err := base64.RawStdEncoding.DecodeString(parts[5])
+	if err != nil {
+		return "", fmt.Errorf("read certificate of handshake line: %w", err)
+	}
+	if p.plugin, err = x509.ParseCertificate(der); err != nil {
+		return "", fmt.Errorf("read certificate of handshake line: %w", err)
+	}
+	return parts[3], nil
+}
+
+// Client returns the platform.
+func (p *Process) Client(options ...wire.ClientOption) *wire.Client { return p.conn.Client(options...) }
+
+// dialWithout connects without a client certificate.
+func (p *Process) dialWithout() (*wire.Conn, error) {
+	return wire.Dial(strings.Split(p.Line, "|")[3], tlsConfig(p.plugin, []tls.Certificate{}...))
+}
+
+// Serving asks the health service.
+func (p *Process) Serving(ctx context.Context) error { return p.conn.Serving(ctx) }
+
+// Shutdown asks the process to end.
+func (p *Process) Shutdown(ctx context.Context) error { return p.conn.Shutdown(ctx) }
+
+// Logs returns what was written to standard error.
+func (p *Process) Logs() string { return p.stderr.String() }
+
+// Stdout returns what was written to standard output, the handshake line
+// included.
+func (p *Process) Stdout() string { return p.stdout.String() }
+
+// Signal sends a signal.
+func (p *Process) Signal(s os.Signal) error { return p.cmd.Process.Signal(s) }
+
+// Kill ends the process with SIGKILL and waits for its end.
+func (p *Process) Kill() {
+	_ = p.cmd.Process.Kill() // it may have ended by itself
+	<-p.exited
+}
+
+// CloseLifeline does what the death of the host does.
+func (p *Process) CloseLifeline() error { return p.lifeline.Close() }
+
+// Exited waits for the end of the process, for at most limit, and returns its
+// exit code.
+func (p *Process) Exited(limit time.Duration) (code int, ended bool) {
+	select {
+	case <-p.exited:
+		return p.cmd.ProcessState.ExitCode(), true
+	case <-time.After(limit):
+		return 0, false
+	}
+}
