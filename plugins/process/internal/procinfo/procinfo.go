@@ -1,0 +1,27 @@
+// Package procinfo asks the kernel about processes: when one started, who holds
+// a port, which shims run. Where the kernel does not tell, the answer is "not
+// known"; nothing here ever guesses, and nothing changes a process.
+package procinfo
+
+// InstanceVariable is in the environment of every instance and of all that an
+// instance starts. Its value begins with the tag of the component's directory.
+const InstanceVariable = "APM_INSTANCE"
+
+// ShimCommand is the argument that makes the plugin's binary a shim, and
+// DirFlag names its directory.
+const (
+	ShimCommand = "shim"
+	DirFlag     = "--dir"
+)
+
+// Process is a process with its start time: together they are never reused.
+type Process struct {
+	PID   int
+	Start string
+}
+
+// Shim is a shim that runs.
+type Shim struct {
+	Process
+	Dir string
+}

@@ -1,0 +1,202 @@
+package shim
+
+import (
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/apm-deploy/apm/plugins/process/internal/control"
+	"github.com/apm-deploy/apm/plugins/process/internal/release"
+	"github.com/apm-deploy/apm/plugins/process/internal/state"
+	"github.com/apm-deploy/apm/sdk"
+)
+
+// start accepts a deploy or a rollback: once it returns nil the operation is in
+// the state file and goes on, whatever happens to us.
+func (c *component) start(request control.Request) error {
+	live := c.look()
+	var goalFiles string
+	if r := request.Goal.Release; r != nil {
+		goalFiles, _ = c.observed(state.Deployed{Release: *r})
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.closing {
+		return control.ErrClosing
+	}
+	op := *request.Operation
+	if err := c.fence(op); err != nil {
+		return err
+	}
+	if known := c.st.Operation(op.ID); known != nil {
+		if known.Digest != op.Digest {
+			return mismatch(op.ID)
+		}
+		return c.raise(op.Epoch)
+	}
+	if c.generation() != live.generation {
+		return sdk.Errorf(sdk.Aborted, sdk.ReasonConflict, "what runs changed while the request was looked at; try again")
+	}
+	if request.Expected != "" && request.Expected != live.observed {
+		return c.stateChanged(request.Expected, live)
+	}
+	if err := checkFiles(request.Goal, goalFiles); err != nil {
+		return err
+	}
+	if active := c.st.Operation(c.st.Active); active != nil {
+		if op.Epoch <= active.Epoch && !request.Goal.Rollback {
+			return sdk.Errorf(sdk.Aborted, sdk.ReasonConflict, "operation %q of deployment %q is under way; cancel it or wait for its end", active.ID, active.DeploymentID)
+		}
+		active.SupersededBy = op.ID
+	}
+	return c.enter(op, request)
+}
+
+// enter stores the operation and sets its driver going.
+func (c *component) enter(op control.Operation, request control.Request) error {
+	before := *c.st
+	before.Operations = append([]state.Operation(nil), c.st.Operations...)
+	c.identity = request.Identity
+	c.st.Identity = request.Identity
+	c.st.Epoch = op.Epoch
+	if request.Settings != nil {
+		c.st.Settings = *request.Settings
+	}
+	next := state.Operation{
+		ID: op.ID, DeploymentID: op.DeploymentID, Kind: op.Kind, Digest: op.Digest, Epoch: op.Epoch,
+		Staged: op.Staged, Version: request.Version, Phase: state.PhaseStarting, Started: time.Now(),
+	}
+	if r := request.Goal.Release; r != nil {
+		c.st.Generation++
+		next.Version = request.Goal.Version
+		next.Goal = &state.Deployed{
+			Generation: c.st.Generation, Version: request.Goal.Version, OperationID: op.ID, DeploymentID: op.DeploymentID,
+			Digest: r.Digest(), Epoch: op.Epoch, Since: time.Now(), Release: *r,
+		}
+		c.useArtifact(r.Artifact)
+	} else {
+		next.Removes = true
+	}
+	c.st.AddOperation(next)
+	c.st.Active = op.ID
+	if err := c.save(); err != nil {
+		if active := before.Operation(before.Active); active != nil {
+			active.SupersededBy = ""
+		}
+		*c.st = before
+		return sdk.Errorf(sdk.Unavailable, sdk.ReasonPlatformUnavailable, "accept operation: %w", err)
+	}
+	c.drive(op.ID)
+	return nil
+}
+
+// useArtifact puts the artifact at the end of those that are kept.
+func (c *component) useArtifact(digest string) {
+	if digest == "" {
+		return
+	}
+	kept := []string{}
+	for _, other := range c.st.Artifacts {
+		if other != digest {
+			kept = append(kept, other)
+		}
+	}
+	kept = append(kept, digest)
+	if keep := max(c.st.Settings.Keep, 1); len(kept) > keep {
+		kept = kept[len(kept)-keep:]
+	}
+	c.st.Artifacts = kept
+	c.store.Release(digest, Claim(c.dir))
+}
+
+// fence refuses a call that an earlier owner of the target made.
+func (c *component) fence(op control.Operation) error {
+	if op.Epoch >= c.st.Epoch {
+		return nil
+	}
+	e := sdk.Errorf(sdk.Aborted, sdk.ReasonStaleEpoch, "epoch %d is stale: this component has seen epoch %d", op.Epoch, c.st.Epoch)
+	e.Metadata = map[string]string{"epoch": fmt.Sprint(c.st.Epoch)}
+	return e
+}
+
+func (c *component) raise(epoch uint64) error {
+	if epoch <= c.st.Epoch {
+		return nil
+	}
+	previous := c.st.Epoch
+	c.st.Epoch = epoch
+	if err := c.save(); err != nil {
+		c.st.Epoch = previous
+		return sdk.Errorf(sdk.Unavailable, sdk.ReasonPlatformUnavailable, "raise epoch: %w", err)
+	}
+	return nil
+}
+
+func mismatch(id string) error {
+	return sdk.Errorf(sdk.AlreadyExists, sdk.ReasonOperationMismatch, "operation %q was accepted with other content; a new change needs a new id", id)
+}
+
+// checkFiles makes sure that what is about to run is what was frozen.
+func checkFiles(goal *control.Goal, files string) error {
+	if goal.Release == nil || files == goal.Files {
+		return nil
+	}
+	what := "the executable " + goal.Release.Executable
+	if goal.Release.Artifact != "" {
+		what = "artifact sha256:" + goal.Release.Artifact
+	}
+	happened := "was changed"
+	if files == "missing" {
+		happened = "is gone"
+	}
+	if goal.Rollback {
+		return sdk.Errorf(sdk.FailedPrecondition, sdk.ReasonSnapshotStale, "%s of version %q %s since the snapshot was taken; deploy that version again instead", what, goal.Version, happened)
+	}
+	return sdk.Errorf(sdk.FailedPrecondition, sdk.ReasonInvalidSpec, "%s %s since version %q was accepted; start the deployment again (with spec.artifact the files are kept)", what, happened, goal.Version)
+}
+
+// live is what runs at a moment.
+type live struct {
+	generation int // 0: nothing
+	observed   string
+	files      string
+	changed    []string
+}
+
+// look observes what serves now, files included. It must not hold c.mu: reading
+// a large artifact for the first time takes a while.
+func (c *component) look() live {
+	c.mu.Lock()
+	serving := c.st.Serving
+	c.mu.Unlock()
+	if serving == nil {
+		return live{observed: release.EmptyDigest}
+	}
+	files, changed := c.observed(*serving)
+	return live{generation: serving.Generation, observed: serving.Release.ObservedDigest(files), files: files, changed: changed}
+}
+
+func (c *component) generation() int {
+	if c.st.Serving == nil {
+		return 0
+	}
+	return c.st.Serving.Generation
+}
+
+func (c *component) stateChanged(expected string, now live) error {
+	by, what := "unknown", "nothing runs any more"
+	if s := c.st.Serving; s != nil {
+		by = fmt.Sprintf("operation %s of deployment %s", s.OperationID, s.DeploymentID)
+		what = fmt.Sprintf("version %q runs, since %s, by %s", s.Version, s.Since.UTC().Format(time.RFC3339), by)
+		if len(now.changed) > 0 {
+			by = "unknown"
+			what = "files of the release were changed: " + strings.Join(now.changed[:min(5, len(now.changed))], ", ")
+		}
+	} else if n := len(c.st.Operations); n > 0 {
+		by = fmt.Sprintf("operation %s of deployment %s", c.st.Operations[n-1].ID, c.st.Operations[n-1].DeploymentID)
+	}
+	e := sdk.Errorf(sdk.Aborted, sdk.ReasonStateChanged, "component %q changed since it was looked at: %s (expected %s, found %s)", c.identity.Component, what, expected, now.observed)
+	e.Resource = c.identity.Component
+	e.Metadata = map[string]string{"by": by}
+	return e
+}

@@ -1,0 +1,118 @@
+package shim
+
+import (
+	"fmt"
+	"strconv"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/apm-deploy/apm/sdk"
+)
+
+// ringSize is how many events are kept for those who read slowly or come back.
+const ringSize = 8192
+
+// batchSize is the most events sent at once.
+const batchSize = 64
+
+// entry is one event with its number. Events of an operation (Candidate,
+// Outcome) name it; all others are about the component.
+type entry struct {
+	seq   uint64
+	op    string
+	event sdk.Event
+	logs  uint64 // log lines up to here, this one included
+}
+
+// hub numbers events and keeps the newest. Readers have cursors of their own,
+// so that a slow one costs nothing and never holds up the others.
+type hub struct {
+	boot string // of this shim; tokens of another are expired
+
+	mu      sync.Mutex
+	ring    []entry
+	head    uint64
+	logs    uint64
+	changed chan struct{}
+}
+
+func newHub(boot string) *hub { return &hub{boot: boot, changed: make(chan struct{})} }
+
+// append adds an event and wakes the readers.
+func (h *hub) append(op string, event sdk.Event) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.head++
+	if event.Log != nil {
+		h.logs++
+	}
+	if event.ObservedAt.IsZero() {
+		event.ObservedAt = time.Now()
+	}
+	event.ResumeToken = h.token(h.head)
+	h.ring = append(h.ring, entry{seq: h.head, op: op, event: event, logs: h.logs})
+	if len(h.ring) >= 2*ringSize { // copied now and then, not at each event
+		h.ring = append(make([]entry, 0, 2*ringSize), h.ring[len(h.ring)-ringSize:]...)
+	}
+	close(h.changed)
+	h.changed = make(chan struct{})
+}
+
+// position returns the number of the newest event, and of the log lines so far.
+func (h *hub) position() (seq, logs uint64) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return h.head, h.logs
+}
+
+// after returns the events after a number, at most a batch. gap says that some
+// of them are gone; missed is how many of those were log lines. wait is closed
+// at the next event.
+func (h *hub) after(seq, logs uint64) (entries []entry, gap bool, missed uint64, wait <-chan struct{}) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if seq >= h.head {
+		return nil, false, 0, h.changed
+	}
+	first := h.ring[0]
+	skip := 0
+	if seq+1 < first.seq {
+		gap = true
+		before := first.logs
+		if first.event.Log != nil {
+			before--
+		}
+		missed = before - logs
+	} else {
+		skip = int(seq + 1 - first.seq)
+	}
+	entries = h.ring[skip:min(skip+batchSize, len(h.ring))]
+	return append([]entry(nil), entries...), gap, missed, h.changed
+}
+
+func (h *hub) token(seq uint64) []byte { return fmt.Appendf(nil, "%s:%d", h.boot, seq) }
+
+// resume finds the place that a token stands for.
+func (h *hub) resume(token []byte) (seq, logs uint64, err error) {
+	expired := sdk.Errorf(sdk.OutOfRange, sdk.ReasonResumeExpired, "resume token is expired; watch again without one")
+	boot, number, ok := strings.Cut(string(token), ":")
+	seq, parseErr := strconv.ParseUint(number, 10, 64)
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if !ok || parseErr != nil || boot != h.boot || seq > h.head {
+		return 0, 0, expired
+	}
+	if seq == h.head {
+		return seq, h.logs, nil
+	}
+	if seq+1 < h.ring[0].seq {
+		return 0, 0, expired
+	}
+	next := h.ring[seq+1-h.ring[0].seq]
+	logs = next.logs
+	if next.event.Log != nil {
+		logs--
+	}
+	return seq, logs, nil
+}

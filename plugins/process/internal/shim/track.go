@@ -1,0 +1,218 @@
+package shim
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"sync"
+	"syscall"
+	"time"
+
+	"github.com/apm-deploy/apm/plugins/process/internal/artifact"
+	"github.com/apm-deploy/apm/plugins/process/internal/instance"
+	"github.com/apm-deploy/apm/plugins/process/internal/logfile"
+	"github.com/apm-deploy/apm/plugins/process/internal/procinfo"
+	"github.com/apm-deploy/apm/plugins/process/internal/proxy"
+	"github.com/apm-deploy/apm/plugins/process/internal/state"
+	"github.com/apm-deploy/apm/sdk"
+)
+
+// logsDir lies in the component's directory.
+const logsDir = "logs"
+
+// track is a release that is kept running.
+type track struct {
+	deployed  state.Deployed
+	group     *proxy.Group
+	members   []*member
+	startedAt time.Time
+	poke      chan struct{} // something changed; holds one
+}
+
+// member is one instance of a track with what is known of its output.
+type member struct {
+	*instance.Instance
+	mu   sync.Mutex
+	tail []logfile.Line // the newest, at most sdk.MaxFailureLogs
+	last sdk.Resource   // as last reported
+}
+
+// startTrack begins to run a release. What cannot be run shows in the verdict;
+// an error means that we could not even try.
+func (c *component) startTrack(deployed state.Deployed) (*track, error) {
+	r := deployed.Release
+	ports := make([]proxy.Port, len(r.Ports))
+	names := make([]string, len(r.Ports))
+	for i, port := range r.Ports {
+		ports[i] = proxy.Port{Name: port.Name, Listen: port.Listen, Protocol: port.Protocol}
+		names[i] = port.Name
+	}
+	t := &track{deployed: deployed, group: proxy.NewGroup(ports), startedAt: time.Now(), poke: make(chan struct{}, 1)}
+	if err := os.MkdirAll(filepath.Join(c.dir, logsDir), 0o700); err != nil {
+		return nil, fmt.Errorf("make log directory: %w", err)
+	}
+	c.mu.Lock()
+	logSize := c.st.Settings.LogSize
+	c.mu.Unlock()
+	for n := range r.Replicas {
+		id := fmt.Sprintf("%d-%d", deployed.Generation, n+1)
+		m := &member{}
+		made, err := instance.New(instance.Config{
+			ID:          id,
+			Executable:  c.path(deployed, r.Executable),
+			Args:        r.Command,
+			Dir:         c.path(deployed, r.Directory),
+			Env:         c.environment(deployed, id),
+			Ports:       names,
+			User:        r.User,
+			StopTimeout: r.StopTimeout,
+			LogPath:     filepath.Join(c.dir, logsDir, id+".log"),
+			LogSize:     logSize,
+			Started:     func(pid int) { c.recordProcess(id, pid) },
+			Changed:     func() { c.memberChanged(t, m) },
+			Output:      func(line logfile.Line) { c.memberOutput(m, line) },
+		})
+		if err != nil {
+			return nil, err // nothing was started yet
+		}
+		m.Instance = made
+		t.members = append(t.members, m)
+	}
+	for _, m := range t.members {
+		m.Start()
+	}
+	return t, nil
+}
+
+// path makes a path of a release absolute. Without an artifact it is already.
+func (c *component) path(deployed state.Deployed, name string) string {
+	if deployed.Release.Artifact == "" || filepath.IsAbs(name) {
+		return name
+	}
+	return filepath.Join(c.store.Files(deployed.Release.Artifact), name)
+}
+
+// inherited is all that an instance gets of our own environment.
+var inherited = []string{"PATH", "HOME", "TMPDIR", "LANG"}
+
+func (c *component) environment(deployed state.Deployed, id string) []string {
+	var env []string
+	for _, key := range inherited {
+		if value, ok := os.LookupEnv(key); ok {
+			env = append(env, key+"="+value)
+		}
+	}
+	env = append(env,
+		"APM_APPLICATION="+c.identity.Application, "APM_ENVIRONMENT="+c.identity.Environment,
+		"APM_COMPONENT="+c.identity.Component, "APM_VERSION="+deployed.Version,
+		procinfo.InstanceVariable+"="+tag(c.dir)+id,
+	)
+	for key, value := range deployed.Release.Env {
+		env = append(env, key+"="+value) // the last of two wins
+	}
+	return env
+}
+
+func (c *component) memberChanged(t *track, m *member) {
+	status := m.Status()
+	if status.Phase == instance.Ready {
+		t.group.Set(m.ID(), status.Addresses)
+	} else {
+		t.group.Set(m.ID(), nil)
+	}
+	c.report(t, m)
+	select {
+	case t.poke <- struct{}{}:
+	default:
+	}
+}
+
+func (c *component) memberOutput(m *member, line logfile.Line) {
+	m.mu.Lock()
+	if m.tail = append(m.tail, line); len(m.tail) >= 2*sdk.MaxFailureLogs {
+		m.tail = append([]logfile.Line(nil), m.tail[len(m.tail)-sdk.MaxFailureLogs:]...)
+	}
+	m.mu.Unlock()
+	c.hub.append("", sdk.Event{Log: &sdk.LogLine{
+		Resource: processID(m), Line: line.Text, Time: line.Time, Stream: line.Stream,
+	}, ObservedAt: line.Time})
+}
+
+// lines returns the newest output of the runs up to one, at most limit lines.
+func (m *member) lines(run, limit int) []logfile.Line {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	var found []logfile.Line
+	for _, line := range m.tail {
+		if line.Run <= run {
+			found = append(found, line)
+		}
+	}
+	if len(found) > limit {
+		found = found[len(found)-limit:]
+	}
+	return found
+}
+
+// ready says whether every instance is.
+func (t *track) ready() bool {
+	for _, m := range t.members {
+		if m.Status().Phase != instance.Ready {
+			return false
+		}
+	}
+	return true
+}
+
+// stop ends all instances at once and reports them gone.
+func (c *component) stop(t *track) {
+	var wg sync.WaitGroup
+	for _, m := range t.members {
+		wg.Add(1)
+		go func() {
+			defer wg.Done()
+			m.Stop()
+		}()
+	}
+	wg.Wait()
+	for _, m := range t.members {
+		c.forgetProcess(m.ID())
+		gone := c.processResource(t, m)
+		c.hub.append("", sdk.Event{Resource: &gone})
+	}
+	if r := c.releaseResource(t); len(t.members) > 0 {
+		r.Health, r.Message = sdk.ResourceGone, "stopped"
+		c.hub.append("", sdk.Event{Resource: &r})
+	}
+}
+
+// observe returns the digest of a release's files as they are now.
+func (c *component) observe(deployed state.Deployed) (files string, changed []string, err error) {
+	r := deployed.Release
+	if r.Artifact != "" {
+		return c.store.Observe(r.Artifact, &c.observer)
+	}
+	files, err = c.observer.File(r.Executable)
+	if errors.Is(err, fs.ErrNotExist) || errors.Is(err, syscall.ENOTDIR) {
+		return "missing", []string{r.Executable}, nil
+	}
+	if err == nil && files != r.Files {
+		changed = []string{r.Executable}
+	}
+	return files, changed, err
+}
+
+// observed is observe with a missing artifact as a finding of its own.
+func (c *component) observed(deployed state.Deployed) (files string, changed []string) {
+	files, changed, err := c.observe(deployed)
+	switch {
+	case errors.Is(err, artifact.ErrGone):
+		return "missing", []string{"all files of the artifact"}
+	case err != nil:
+		return "unreadable: " + err.Error(), []string{err.Error()}
+	default:
+		return files, changed
+	}
+}
