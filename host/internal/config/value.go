@@ -2,10 +2,10 @@ package config
 
 import (
 	"encoding/json"
-	"errors"
 	"fmt"
 	"path/filepath"
 	"strconv"
+	"strings"
 
 	"github.com/hashicorp/hcl/v2"
 	"github.com/hashicorp/hcl/v2/ext/typeexpr"
@@ -82,7 +82,8 @@ func needed(s *schema.Attribute, at place) string {
 		remedy = fmt.Sprintf("add %s = …", s.Name)
 	}
 	if s.Description != "" {
-		remedy += ": " + lowerFirst(s.Description)
+		sentence, _, _ := strings.Cut(s.Description, ". ")
+		remedy += ": " + lowerFirst(strings.TrimSuffix(sentence, "."))
 	}
 	return remedy
 }
@@ -115,12 +116,8 @@ func (d decoder) given(s *schema.Attribute, a *attribute, kind cty.Type, default
 	}
 	converted, err := convert.Convert(got, kind)
 	if err != nil {
-		var pathError cty.PathError
-		at := a.valueAt
-		if errors.As(err, &pathError) {
-			at = a.in(steps(pathError.Path))
-		}
-		d.ps.add(at, "its type is "+s.Type, "wrong type for %q: %v", s.Name, err)
+		path, err := blame(got, kind, err)
+		d.ps.add(a.in(path), "its type is "+s.Type, "wrong type for %q: %v", s.Name, err)
 		return got, false
 	}
 	if s.Path {
@@ -129,6 +126,22 @@ func (d decoder) given(s *schema.Attribute, a *attribute, kind cty.Type, default
 		return converted, d.ps.count() == before
 	}
 	return converted, true
+}
+
+// blame finds the part of v that cannot have its type: of a list or a map the
+// first element that cannot.
+func blame(v cty.Value, kind cty.Type, err error) ([]string, error) {
+	if v.IsNull() || !v.CanIterateElements() || !kind.IsCollectionType() || (kind.IsMapType() != (v.Type().IsObjectType() || v.Type().IsMapType())) {
+		return nil, err
+	}
+	for it := v.ElementIterator(); it.Next(); {
+		key, element := it.Element()
+		if _, err := convert.Convert(element, kind.ElementType()); err != nil {
+			rest, err := blame(element, kind.ElementType(), err)
+			return append(steps(cty.Path{cty.IndexStep{Key: key}}), rest...), err
+		}
+	}
+	return nil, err
 }
 
 // path makes a path absolute: relative to the file that it stands in. Over REST
