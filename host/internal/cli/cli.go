@@ -1,0 +1,100 @@
+package cli
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"syscall"
+
+	"github.com/apm-deploy/apm/host/internal/cli/output"
+)
+
+// Streams are all that a command reads from and writes to.
+type Streams struct {
+	In       io.Reader
+	Out, Err io.Writer
+	Getenv   func(string) string
+	// Program is how this program was called, for commands that are shown.
+	Program string
+}
+
+// System returns the streams of the process.
+func System() Streams {
+	return Streams{In: os.Stdin, Out: os.Stdout, Err: os.Stderr, Getenv: os.Getenv, Program: os.Args[0]}
+}
+
+// Run runs one command line and returns the code to end the process with.
+// SIGINT, SIGTERM and SIGHUP cancel it; a second one ends the process at once.
+func Run(ctx context.Context, streams Streams, args []string) ExitCode {
+	ctx, stop := signal.NotifyContext(ctx, os.Interrupt, syscall.SIGTERM, syscall.SIGHUP)
+	defer stop()
+	// The default action comes back with the first signal, for the second.
+	release := context.AfterFunc(ctx, stop)
+	defer release()
+
+	s := newSession(streams)
+	root := newRoot(s)
+	root.SetArgs(args)
+	err := root.ExecuteContext(ctx)
+	code := exitCode(err)
+	if err != nil && err.Error() != "" {
+		renderError(s.err, err)
+		if code == ExitUsage {
+			fmt.Fprintf(s.err, "  %s --help shows how it is used\n", s.path)
+		}
+	}
+	return code
+}
+
+// session is what the commands of one command line share.
+type session struct {
+	in       io.Reader
+	inIs     output.Terminal
+	out, err output.Writer
+	getenv   func(string) string
+	program  string
+
+	flags  globals
+	format output.Options
+	path   string // of the command that runs, "apm deploy start"
+}
+
+// globals are the flags that every command has.
+type globals struct {
+	url, token, dataDir, configFile string
+}
+
+func newSession(streams Streams) *session {
+	return &session{
+		in:      streams.In,
+		inIs:    output.Look(streams.In, streams.Getenv),
+		out:     output.Writer{Writer: streams.Out, Terminal: output.Look(streams.Out, streams.Getenv)},
+		err:     output.Writer{Writer: streams.Err, Terminal: output.Look(streams.Err, streams.Getenv)},
+		getenv:  streams.Getenv,
+		program: streams.Program,
+		format:  output.Options{Format: output.Table},
+		path:    "apm",
+	}
+}
+
+// print writes data in the format asked for.
+func (s *session) print(data any, lines []any, table func(*output.Grid)) error {
+	printer := output.Printer{Options: s.format, Out: s.out}
+	return printer.Print(data, lines, table)
+}
+
+// say writes one line of progress.
+func (s *session) say(format string, args ...any) {
+	fmt.Fprintln(s.err, output.Clean(fmt.Sprintf(format, args...)))
+}
+
+// elements makes the lines of print from a list.
+func elements[T any](list []T) []any {
+	lines := make([]any, len(list))
+	for i := range list {
+		lines[i] = list[i]
+	}
+	return lines
+}

@@ -1,0 +1,195 @@
+package cli
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+
+	apiv1 "github.com/apm-deploy/apm/api/v1"
+)
+
+// configuration reads what --config and --set say into the body's
+// configuration. Over REST a relative path has no beginning: the schema says
+// which keys are paths, and they are made absolute here.
+func (s *session) configuration(ctx context.Context, c *remote, request apiv1.StartRequest, file string, set []string) (json.RawMessage, error) {
+	paths, err := s.pathKeys(ctx, c, request.Platform)
+	if err != nil {
+		return nil, err
+	}
+	values := map[string]any{}
+	if file != "" {
+		if values, err = readConfiguration(s.expandHome(file), request); err != nil {
+			return nil, err
+		}
+		dir, err := filepath.Abs(filepath.Dir(s.expandHome(file)))
+		if err != nil {
+			return nil, fmt.Errorf("find the directory of %q: %w", file, err)
+		}
+		paths.resolve(values, dir, s.expandHome)
+	}
+	if len(set) > 0 {
+		stated := map[string]any{}
+		for _, one := range set {
+			if err := assign(stated, one); err != nil {
+				return nil, usage(err)
+			}
+		}
+		dir, err := os.Getwd()
+		if err != nil {
+			return nil, fmt.Errorf("find the working directory: %w", err)
+		}
+		paths.resolve(stated, dir, s.expandHome)
+		merge(values, stated)
+	}
+	data, err := json.Marshal(values)
+	if err != nil {
+		return nil, fmt.Errorf("encode the configuration: %w", err)
+	}
+	return data, nil
+}
+
+// assign sets "a.b.c=value" in values. The value is JSON where it parses as an
+// object, a list, a number or a truth value, else a text.
+func assign(values map[string]any, setting string) error {
+	key, text, ok := strings.Cut(setting, "=")
+	if !ok || key == "" {
+		return fmt.Errorf("--set %q: write KEY=VALUE", setting)
+	}
+	var value any
+	if err := json.Unmarshal([]byte(text), &value); err != nil || value == nil {
+		value = text
+	}
+	steps := strings.Split(key, ".")
+	for i, step := range steps[:len(steps)-1] {
+		below, ok := values[step].(map[string]any)
+		if !ok {
+			if _, taken := values[step]; taken {
+				return fmt.Errorf("--set %q: %s has a value already", setting, strings.Join(steps[:i+1], "."))
+			}
+			below = map[string]any{}
+			values[step] = below
+		}
+		values = below
+	}
+	values[steps[len(steps)-1]] = value
+	return nil
+}
+
+// merge lays over on top of values; objects are merged, all else replaced.
+func merge(values, over map[string]any) {
+	for key, value := range over {
+		below, isObject := value.(map[string]any)
+		if existing, ok := values[key].(map[string]any); ok && isObject {
+			merge(existing, below)
+			continue
+		}
+		values[key] = value
+	}
+}
+
+// pathSet are the keys whose values name files, "artifact" or "port.*.root".
+type pathSet map[string]bool
+
+// pathKeys asks which keys of a platform's spec are paths; without a platform
+// those of the only one, or of config.hcl's default.
+func (s *session) pathKeys(ctx context.Context, c *remote, platform string) (pathSet, error) {
+	platforms := []string{platform}
+	if platform == "" {
+		list, err := c.Plugins(ctx)
+		if err != nil {
+			return nil, err
+		}
+		platforms = platforms[:0]
+		for _, p := range list.Plugins {
+			platforms = append(platforms, p.Platform)
+		}
+		if config, err := s.config(); err == nil && config.DefaultPlatform != "" && len(platforms) > 1 {
+			platforms = []string{config.DefaultPlatform}
+		}
+	}
+	keys := pathSet{}
+	for _, name := range platforms {
+		plugin, err := c.Plugin(ctx, name)
+		if err != nil {
+			return nil, err
+		}
+		for _, key := range plugin.Spec {
+			if key.Path {
+				keys[key.Name] = true
+			}
+		}
+	}
+	return keys, nil
+}
+
+// resolve makes the paths among values absolute. With several components the
+// values are keyed by component, so that each key may stand one level deeper.
+func (keys pathSet) resolve(values map[string]any, dir string, expand func(string) string) {
+	keys.below(values, nil, dir, expand)
+	for name, value := range values {
+		if component, ok := value.(map[string]any); ok && !keys.has([]string{name}) {
+			keys.below(component, nil, dir, expand)
+		}
+	}
+}
+
+func (keys pathSet) below(values map[string]any, at []string, dir string, expand func(string) string) {
+	for name, value := range values {
+		here := append(append([]string(nil), at...), name)
+		if keys.has(here) {
+			values[name] = absolute(value, dir, expand)
+			continue
+		}
+		if nested, ok := value.(map[string]any); ok {
+			keys.below(nested, here, dir, expand)
+		}
+	}
+}
+
+// has says whether a key is a path. A "*" in the schema is any label.
+func (keys pathSet) has(at []string) bool {
+	if keys[strings.Join(at, ".")] {
+		return true
+	}
+	for key := range keys {
+		steps := strings.Split(key, ".")
+		if len(steps) != len(at) {
+			continue
+		}
+		matches := true
+		for i := range steps {
+			matches = matches && (steps[i] == at[i] || steps[i] == "*")
+		}
+		if matches {
+			return true
+		}
+	}
+	return false
+}
+
+// absolute makes a path, or each in a list or a map, absolute.
+func absolute(value any, dir string, expand func(string) string) any {
+	switch value := value.(type) {
+	case string:
+		if value == "" {
+			return value
+		}
+		path := expand(value)
+		if !filepath.IsAbs(path) {
+			path = filepath.Join(dir, path)
+		}
+		return path
+	case []any:
+		for i := range value {
+			value[i] = absolute(value[i], dir, expand)
+		}
+	case map[string]any:
+		for key := range value {
+			value[key] = absolute(value[key], dir, expand)
+		}
+	}
+	return value
+}

@@ -1,0 +1,97 @@
+package cli
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/apm-deploy/apm/host/internal/cli/output"
+)
+
+// newRoot returns the whole tree of commands.
+func newRoot(s *session) *cobra.Command {
+	root := group(&cobra.Command{
+		Use:   "apm",
+		Short: "Deploy, follow, judge and roll back applications",
+		Long: `APM deploys applications, follows them live, judges their health and rolls them
+back by itself when they are bad.
+
+"apm serve" is the host; every other command talks to it. Data goes to stdout,
+progress to stderr.
+
+Exit codes: 0 done, 1 error, 2 usage, 3 deployment failed, 4 not allowed,
+5 failed and rolled back, 6 rollback failed, 7 not found, 8 watch timed out,
+9 plan out of date, 130 detached by Ctrl-C (the deployment goes on).`,
+		Example: `  apm serve
+  apm deploy start --name my-app --version v2.0.0 --watch
+  apm deploy list --status completed --limit 10`,
+		SilenceErrors: true,
+		SilenceUsage:  true,
+		PersistentPreRunE: func(cmd *cobra.Command, _ []string) error {
+			s.path = cmd.CommandPath()
+			return s.checkFormat()
+		},
+	},
+		newDeploy(s), newPlugin(s), newConfig(s),
+		newToken(s), newAudit(s), newCompletion(), newVersion(s),
+	)
+	root.CompletionOptions.DisableDefaultCmd = true
+	root.SetIn(s.in)
+	root.SetOut(s.out)
+	root.SetErr(s.err)
+	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
+		s.path = cmd.CommandPath()
+		return usage(err)
+	})
+
+	flags := root.PersistentFlags()
+	flags.StringVar(&s.flags.url, "url", "", "the host's `URL` (APM_URL; default: the one that runs on the data directory)")
+	flags.StringVar(&s.flags.token, "token", "", "`token` to use (APM_TOKEN; default: the local one of the data directory)")
+	flags.StringVar(&s.flags.dataDir, "data-dir", "", "data `directory` of the host (APM_DATA_DIR; default: host.data_dir of config.hcl)")
+	flags.StringVar(&s.flags.configFile, "config-file", "", "the host's `config.hcl` (APM_CONFIG_FILE; default: ./config.hcl)")
+	flags.VarP(&s.format.Format, "output", "o", "`format` of the data: "+strings.Join(output.Formats(), ", "))
+	flags.StringVar(&s.format.JQ, "jq", "", "jq `expression` over the JSON")
+	flags.StringVar(&s.format.Template, "template", "", "Go `template` over the JSON")
+	return root
+}
+
+func (s *session) checkFormat() error {
+	if s.format.JQ != "" && s.format.Template != "" {
+		return usage(errors.New("--jq and --template exclude each other"))
+	}
+	return nil
+}
+
+// group makes a command that only holds others.
+func group(cmd *cobra.Command, children ...*cobra.Command) *cobra.Command {
+	cmd.AddCommand(children...)
+	cmd.Args = cobra.ArbitraryArgs
+	cmd.RunE = func(cmd *cobra.Command, args []string) error {
+		if len(args) == 0 {
+			return cmd.Help()
+		}
+		message := fmt.Sprintf("unknown command %q", args[0])
+		if near := cmd.SuggestionsFor(args[0]); len(near) > 0 {
+			message += fmt.Sprintf("; did you mean %q?", strings.Join(near, `" or "`))
+		}
+		return usage(errors.New(message))
+	}
+	cmd.SuggestionsMinimumDistance = 2
+	return cmd
+}
+
+// exactly checks the number of arguments; what names them for the error.
+func exactly(what ...string) cobra.PositionalArgs {
+	return func(_ *cobra.Command, args []string) error {
+		switch {
+		case len(args) < len(what):
+			return usage(fmt.Errorf("the argument %s is missing", what[len(args)]))
+		case len(args) > len(what):
+			return usage(fmt.Errorf("unexpected argument %q", args[len(what)]))
+		default:
+			return nil
+		}
+	}
+}
