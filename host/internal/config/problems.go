@@ -101,59 +101,6 @@ func (ps *problems) err(message, remedy string) error {
 	return e
 }
 
-func (ps *problems) redact(p deployment.Problem) deployment.Problem {
-	p.Message, p.Remedy, p.Field = ps.hide(p.Message), ps.hide(p.Remedy), ps.hide(p.Field)
-	return p
-}
-
-// hide takes the values of env() out of a text. A message of a plugin or of a
-// library may quote what it was given.
-func (ps *problems) hide(text string) string {
-	for _, secret := range ps.secrets {
-		text = hideOne(text, secret)
-	}
-	return text
-}
-
-// hideOne replaces secret in text; one of up to three bytes only where it stands
-// alone, or ordinary words would go with it.
-func hideOne(text, secret string) string {
-	const hidden = "[sensitive]"
-	if len(secret) > 3 {
-		return strings.ReplaceAll(text, secret, hidden)
-	}
-	var b strings.Builder
-	for rest := text; ; {
-		i := strings.Index(rest, secret)
-		if secret == "" || i < 0 {
-			b.WriteString(rest)
-			return b.String()
-		}
-		before, after := b.String()+rest[:i], rest[i+len(secret):]
-		alone := !endsInWord(before) && !endsInWord(firstRune(after))
-		b.WriteString(rest[:i])
-		if alone {
-			b.WriteString(hidden)
-		} else {
-			b.WriteString(secret)
-		}
-		rest = after
-	}
-}
-
-func endsInWord(s string) bool {
-	r := []rune(s)
-	return len(r) > 0 && (unicode.IsLetter(r[len(r)-1]) || unicode.IsDigit(r[len(r)-1]))
-}
-
-// firstRune returns the first rune of s alone.
-func firstRune(s string) string {
-	for _, r := range s {
-		return string(r)
-	}
-	return ""
-}
-
 func lowerFirst(s string) string {
 	r := []rune(s)
 	if len(r) > 1 && unicode.IsUpper(r[0]) && !unicode.IsUpper(r[1]) {

@@ -218,16 +218,6 @@ func (s scope) file(dir string) function.Function {
 	})
 }
 
-// secret notes a value that no message may hold. Surrounding space is not what
-// makes it one: a message may show it trimmed.
-func (ps *problems) secret(value string) {
-	for _, one := range []string{value, strings.TrimSpace(value)} {
-		if one != "" && !slices.Contains(ps.secrets, one) {
-			ps.secrets = append(ps.secrets, one)
-		}
-	}
-}
-
 // absolute resolves path, which may begin with ~/, against dir.
 func absolute(dir, path string) string {
 	if expanded, err := expandHome(path); err == nil {
