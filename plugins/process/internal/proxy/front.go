@@ -97,10 +97,10 @@ func (f *Front) accept() {
 func (f *Front) Close(ctx context.Context) {
 	f.once.Do(func() {
 		f.listener.Close()
+		close(f.closed) // before Shutdown, which waits for Serve to return
 		if f.http.Shutdown(ctx) != nil {
 			f.http.Close()
 		}
-		close(f.closed)
 		f.waitConns(ctx)
 	})
 	f.wg.Wait()

@@ -3,6 +3,7 @@ package shim
 import (
 	"context"
 	"fmt"
+	"time"
 
 	"github.com/apm-deploy/apm/plugins/process/internal/control"
 	"github.com/apm-deploy/apm/plugins/process/internal/state"
@@ -28,7 +29,7 @@ func (c *component) watch(ctx context.Context, request control.Request, send fun
 		if gap {
 			events := []sdk.Event{c.stateEvent(id, seq)}
 			if missed > 0 {
-				events = append(events, sdk.Event{DroppedLogLines: missed})
+				events = append(events, sdk.Event{ObservedAt: time.Now(), DroppedLogLines: missed})
 			}
 			if err := send(control.Response{Events: events}); err != nil {
 				return err
@@ -36,7 +37,7 @@ func (c *component) watch(ctx context.Context, request control.Request, send fun
 		}
 		if len(entries) == 0 {
 			if outcome := c.outcome(id); outcome != nil {
-				return send(control.Response{Events: []sdk.Event{{Outcome: outcome, ResumeToken: c.hub.token(seq)}}, End: true})
+				return send(control.Response{Events: []sdk.Event{{ObservedAt: time.Now(), Outcome: outcome, ResumeToken: c.hub.token(seq)}}, End: true})
 			}
 			select {
 			case <-wait:
@@ -113,7 +114,7 @@ func (c *component) stateEvent(id string, seq uint64) sdk.Event {
 			s.Candidate = candidateOf(c.candidate, op.Percent)
 		}
 	}
-	return sdk.Event{State: s, ResumeToken: c.hub.token(seq)}
+	return sdk.Event{ObservedAt: time.Now(), State: s, ResumeToken: c.hub.token(seq)}
 }
 
 // progress says how far an operation is: half of the way is to be ready, the
