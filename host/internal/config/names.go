@@ -24,8 +24,6 @@ func nameError(name string) string {
 		return "is no UTF-8 text"
 	case name == "." || name == "..":
 		return fmt.Sprintf("cannot be %q", name)
-	case strings.TrimSpace(name) != name:
-		return "begins or ends with a space"
 	}
 	for _, r := range name {
 		switch {
@@ -36,6 +34,9 @@ func nameError(name string) string {
 		case !unicode.IsPrint(r):
 			return fmt.Sprintf("holds the invisible character U+%04X", r)
 		}
+	}
+	if strings.TrimSpace(name) != name {
+		return "begins or ends with a space"
 	}
 	return ""
 }

@@ -6,6 +6,7 @@ import (
 	"unicode"
 
 	"github.com/hashicorp/hcl/v2"
+	"github.com/hashicorp/hcl/v2/hclsyntax"
 
 	"github.com/apm-deploy/apm/host/internal/deployment"
 )
@@ -41,6 +42,10 @@ func (ps *problems) addHCL(src *source, ds hcl.Diagnostics) {
 		}
 		if d.Severity == hcl.DiagWarning {
 			ps.warn(at, "", "%s", lowerFirst(d.Summary))
+			continue
+		}
+		if extra, ok := hcl.DiagnosticExtra[hclsyntax.FunctionCallDiagExtra](d); ok && extra.FunctionCallError() != nil {
+			ps.add(at, "", "%v", extra.FunctionCallError())
 			continue
 		}
 		detail := strings.TrimSuffix(strings.Join(strings.Fields(d.Detail), " "), ".")

@@ -84,7 +84,7 @@ func (s scope) checkNames(a *attribute) {
 		switch {
 		case slices.Contains(known, name):
 		case name == "address" || name == "addresses":
-			s.ps.add(at, "", "%s is known in checks only", name)
+			s.ps.add(at, "", "%q is known in checks only", name)
 		case len(known) == 0:
 			s.ps.add(at, fmt.Sprintf("put a text in quotes: %q", name), "there are no variables here, %q is none", name)
 		default:
@@ -123,7 +123,7 @@ func (s scope) checkAddresses(a *attribute, expr hclsyntax.Expression) {
 	case *hclsyntax.ScopeTraversalExpr:
 		name, ok := addressName(e.Traversal)
 		if ok && e.Traversal.RootName() == "addresses" && name == "" {
-			s.ps.add(place{src: a.at.src, start: e.Range().Start}, "write ${addresses.NAME}", "addresses needs the name of a port")
+			s.ps.add(place{src: a.at.src, start: e.Range().Start}, "write ${addresses.NAME}", "\"addresses\" needs the name of a port")
 		}
 		if !ok && isAddress(e.Traversal) {
 			s.ps.add(place{src: a.at.src, start: e.Range().Start}, "write ${address} or ${addresses.NAME}", "an address is a text and has no parts")
@@ -138,7 +138,7 @@ func (s scope) refuseAddresses(a *attribute, expr hclsyntax.Expression) {
 		if isAddress(traversal) {
 			s.ps.add(place{src: a.at.src, start: traversal.SourceRange().Start},
 				"an address is known only when the check is asked: let it stand in a text, as in \"http://${address}/\"",
-				"%s cannot be computed with", traversal.RootName())
+				"%q cannot be computed with", traversal.RootName())
 		}
 	}
 }

@@ -58,7 +58,7 @@ func (d decoder) attribute(s *schema.Attribute, b *body) value {
 		d.ps.add(v.at, needed(s, b.at), "missing %q", s.Name)
 		v.bad, d.ps.lacks = true, true
 	case s.Required:
-		d.ps.add(v.at, needed(s, b.at), "%q must not be null", s.Name)
+		d.ps.add(v.at, needed(s, v.at), "%q must not be null", s.Name)
 		v.bad = true
 	case s.Default != "":
 		def, err := ctyjson.Unmarshal([]byte(s.Default), kind)
