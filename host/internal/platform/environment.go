@@ -1,0 +1,41 @@
+package platform
+
+import (
+	"os"
+	"slices"
+	"strings"
+)
+
+// The variables of the wire contract that go-plugin does not set itself.
+const (
+	envClientCert = "PLUGIN_CLIENT_CERT"
+	envSocketDir  = "PLUGIN_UNIX_SOCKET_DIR"
+	envLifeline   = "APM_PLUGIN_LIFELINE_FD"
+	envLogLevel   = "APM_PLUGIN_LOG_LEVEL"
+	lifelineFD    = "3" // the first of ExtraFiles
+)
+
+// always are the variables that every plugin inherits.
+var always = []string{"PATH", "HOME", "TMPDIR"}
+
+// environment returns what a plugin may see of the host's environment, and the
+// contract's own variables, which win.
+func environment(p Plugin, goPlugin []string, socketDir, clientCert string) []string {
+	var env []string
+	for _, name := range slices.Concat(always, p.Environment) {
+		if value, set := os.LookupEnv(name); set {
+			env = append(env, name+"="+value)
+		}
+	}
+	level := strings.ToLower(p.LogLevel)
+	if level == "" {
+		level = "info"
+	}
+	env = append(env, goPlugin...)
+	return append(env,
+		envClientCert+"="+clientCert,
+		envSocketDir+"="+socketDir,
+		envLifeline+"="+lifelineFD,
+		envLogLevel+"="+level,
+	)
+}
