@@ -86,6 +86,9 @@ func (c *component) enter(op control.Operation, request control.Request) error {
 		*c.st = before
 		return sdk.Errorf(sdk.Unavailable, sdk.ReasonPlatformUnavailable, "accept operation: %w", err)
 	}
+	if r := request.Goal.Release; r != nil && r.Artifact != "" {
+		c.store.Release(r.Artifact, Claim(c.dir)) // the state file holds it from now on
+	}
 	c.drive(op.ID)
 	return nil
 }
@@ -106,7 +109,6 @@ func (c *component) useArtifact(digest string) {
 		kept = kept[len(kept)-keep:]
 	}
 	c.st.Artifacts = kept
-	c.store.Release(digest, Claim(c.dir))
 }
 
 // fence refuses a call that an earlier owner of the target made.

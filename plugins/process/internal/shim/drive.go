@@ -234,7 +234,7 @@ func frontFailure(port release.Port, err error) *sdk.Failure {
 		Suggestion: "give the port an address of this machine that the host's user may listen on",
 	}
 	if inUse(err) {
-		f.Code, f.Environment = sdk.CodePortInUse, true
+		f.Code = sdk.CodePortInUse
 		f.Message = fmt.Sprintf("port %q cannot listen on %s: it is in use%s", port.Name, port.Listen, holder(port.Listen))
 		f.Suggestion = "stop what holds it, or give spec.port." + port.Name + ".listen another address"
 	}
