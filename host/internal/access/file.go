@@ -50,7 +50,7 @@ func (a *Access) EnsureLocal(ctx context.Context, dataDir string, actor deployme
 			return nil
 		}
 	}
-	_, token, err := a.Create(ctx, Wish{Name: localName, Role: deployment.RoleAdmin}, actor)
+	_, token, err := a.Create(ctx, localName, deployment.RoleAdmin, 0, actor)
 	if err != nil {
 		return err
 	}

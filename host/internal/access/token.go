@@ -25,28 +25,21 @@ const (
 // maxNameLength bounds the name of a token.
 const maxNameLength = 100
 
-// Wish is what a new token is to be.
-type Wish struct {
-	Name string
-	Role deployment.Role
-	// Lifetime; 0: it never expires.
-	Lifetime time.Duration
-}
-
-// Create makes a token and returns it with its secret, which is not kept. A bad
-// wish is a *deployment.Error of code Invalid.
-func (a *Access) Create(ctx context.Context, wish Wish, actor deployment.Actor) (deployment.Token, string, error) {
-	if err := wish.check(); err != nil {
+// Create makes a token that is valid for lifetime, 0 for ever, and returns it
+// with its secret, which is not kept. A bad wish is a *deployment.Error of code
+// Invalid.
+func (a *Access) Create(ctx context.Context, name string, role deployment.Role, lifetime time.Duration, actor deployment.Actor) (deployment.Token, string, error) {
+	if err := check(name, role, lifetime); err != nil {
 		return deployment.Token{}, "", err
 	}
 	now := a.now().UTC()
 	secret := base64.RawURLEncoding.EncodeToString(random(secretBytes))
 	token := deployment.Token{
-		ID: hex.EncodeToString(random(idBytes)), Name: wish.Name, Role: wish.Role,
+		ID: hex.EncodeToString(random(idBytes)), Name: name, Role: role,
 		CreatedAt: now, CreatedBy: actor.String(),
 	}
-	if wish.Lifetime > 0 {
-		token.ExpiresAt = now.Add(wish.Lifetime)
+	if lifetime > 0 {
+		token.ExpiresAt = now.Add(lifetime)
 	}
 	hash := sha256.Sum256([]byte(secret))
 	audit := deployment.AuditRecord{
@@ -54,7 +47,7 @@ func (a *Access) Create(ctx context.Context, wish Wish, actor deployment.Actor) 
 		Detail: fmt.Sprintf("name %q, role %s", token.Name, token.Role),
 	}
 	if err := a.store.CreateToken(ctx, token, hash[:], audit); err != nil {
-		return deployment.Token{}, "", fmt.Errorf("create token %q: %w", wish.Name, err)
+		return deployment.Token{}, "", fmt.Errorf("create token %q: %w", name, err)
 	}
 	return token, prefix + token.ID + "." + secret, nil
 }
@@ -94,21 +87,21 @@ func (a *Access) Revoke(ctx context.Context, id, reason string, actor deployment
 	return token, nil
 }
 
-// check says what is wrong with the wish.
-func (w Wish) check() error {
+// check says what is wrong with a token that is wished for.
+func check(name string, role deployment.Role, lifetime time.Duration) error {
 	var problems []deployment.Problem
 	switch {
-	case strings.TrimSpace(w.Name) == "":
+	case strings.TrimSpace(name) == "":
 		problems = append(problems, deployment.Problem{Field: "name", Message: "a token needs a name", Remedy: "say who or what will use it"})
-	case len(w.Name) > maxNameLength:
+	case len(name) > maxNameLength:
 		problems = append(problems, deployment.Problem{Field: "name", Message: fmt.Sprintf("longer than %d bytes", maxNameLength)})
-	case strings.ContainsFunc(w.Name, func(r rune) bool { return r < ' ' || r == 0x7f }):
+	case strings.ContainsFunc(name, func(r rune) bool { return r < ' ' || r == 0x7f }):
 		problems = append(problems, deployment.Problem{Field: "name", Message: "contains control characters"})
 	}
-	if !w.Role.Valid() {
-		problems = append(problems, deployment.Problem{Field: "role", Message: fmt.Sprintf("%q is no role", w.Role), Remedy: "viewer, deployer or admin"})
+	if !role.Valid() {
+		problems = append(problems, deployment.Problem{Field: "role", Message: fmt.Sprintf("%q is no role", role), Remedy: "viewer, deployer or admin"})
 	}
-	if w.Lifetime < 0 {
+	if lifetime < 0 {
 		problems = append(problems, deployment.Problem{Field: "expires_hours", Message: "lies in the past"})
 	}
 	if problems == nil {

@@ -1,0 +1,96 @@
+package server
+
+import (
+	"net/http"
+	"net/url"
+	"strings"
+
+	"github.com/gofiber/fiber/v2"
+)
+
+// guard refuses what must not get as far as a route: a request line that cannot
+// be read, a Host that is not ours (a page that rebinds its name to this
+// machine), an Origin that is not allowed.
+func (s *Server) guard(c *fiber.Ctx) error {
+	uri := string(c.Request().RequestURI())
+	if !strings.HasPrefix(uri, "/") {
+		return newProblem(http.StatusBadRequest, "the request target must be a path", "send the path alone, like GET /api/v1/deployments")
+	}
+	parsed, err := url.ParseRequestURI(uri)
+	if err != nil {
+		return newProblem(http.StatusBadRequest, "the request target is not a valid URL", "escape it")
+	}
+	query, err := url.QueryUnescape(parsed.RawQuery)
+	if err == nil && hasControl(query) || hasControl(parsed.Path) {
+		return newProblem(http.StatusBadRequest, "the request target contains control characters", "leave them out")
+	}
+	if host := string(c.Request().Header.Host()); !s.origins.host(host) {
+		return newProblem(http.StatusForbidden, "the Host header does not name this host",
+			"use one of server.allowed_hosts: "+strings.Join(s.origins.hosts, ", "))
+	}
+	if origin := c.Get(fiber.HeaderOrigin); origin != "" && !s.origins.origin(origin) {
+		return newProblem(http.StatusForbidden, "the Origin is not allowed",
+			"add it to server.allowed_origins in config.hcl if its pages may use this host")
+	}
+	c.Set(fiber.HeaderXContentTypeOptions, "nosniff")
+	c.Set(fiber.HeaderCacheControl, "no-store")
+	return c.Next()
+}
+
+// hasControl says whether the text has control characters in it.
+func hasControl(text string) bool {
+	return strings.ContainsFunc(text, func(r rune) bool { return r < ' ' || r == 0x7f })
+}
+
+// allowed are the exact lists of hosts and origins.
+type allowed struct {
+	hosts   []string
+	origins []string
+}
+
+// newAllowed makes the lists, for a server that listens on port.
+func newAllowed(config Config, port string) *allowed {
+	a := &allowed{}
+	for _, host := range config.AllowedHosts {
+		host = strings.ToLower(host)
+		if strings.Contains(host, ":") && !strings.HasPrefix(host, "[") {
+			host = "[" + host + "]"
+		}
+		a.hosts = append(a.hosts, host)
+	}
+	for _, origin := range config.AllowedOrigins {
+		origin = strings.ToLower(origin)
+		if rest, ok := strings.CutSuffix(origin, ":0"); ok {
+			origin = rest + ":" + port
+		}
+		a.origins = append(a.origins, origin)
+	}
+	if len(config.AllowedOrigins) == 0 {
+		for _, host := range a.hosts {
+			a.origins = append(a.origins, "http://"+host+":"+port)
+		}
+	}
+	return a
+}
+
+// host says whether a Host header, its port aside, is one of ours.
+func (a *allowed) host(header string) bool {
+	name := strings.ToLower(header)
+	if end := strings.LastIndexByte(name, ':'); end > strings.LastIndexByte(name, ']') {
+		name = name[:end]
+	}
+	return contains(a.hosts, name)
+}
+
+// origin says whether an Origin header is allowed.
+func (a *allowed) origin(header string) bool { return contains(a.origins, strings.ToLower(header)) }
+
+// contains says whether the list has the word.
+func contains(list []string, word string) bool {
+	for _, known := range list {
+		if known == word {
+			return true
+		}
+	}
+	return false
+}

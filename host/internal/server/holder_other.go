@@ -1,0 +1,6 @@
+//go:build !linux
+
+package server
+
+// portHolder cannot tell without /proc.
+func portHolder(string) string { return "" }

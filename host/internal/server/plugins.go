@@ -1,0 +1,100 @@
+package server
+
+import (
+	"cmp"
+	"context"
+	"net/http"
+
+	v1 "github.com/apm-deploy/apm/api/v1"
+	"github.com/apm-deploy/apm/host/internal/deployment"
+)
+
+// compare orders two names.
+func compare(a, b string) int { return cmp.Compare(a, b) }
+
+// registerPlugins registers the platforms and the applications.
+func (s *Server) registerPlugins() {
+	add(s, operation{
+		method: http.MethodGet, path: "/api/v1/applications", id: "list-applications", tag: "platforms",
+		summary: "List applications", description: "Those that have a file, and those that were deployed.",
+	}, s.applications)
+	add(s, operation{
+		method: http.MethodGet, path: "/api/v1/plugins", id: "list-plugins", tag: "platforms",
+		summary: "List platforms", description: "Each with the process behind it.",
+	}, s.plugins)
+	add(s, operation{
+		method: http.MethodGet, path: "/api/v1/plugins/{platform}", id: "get-plugin", tag: "platforms",
+		summary: "Get a platform", description: "With the keys of its configuration and of its spec.",
+		errors: []int{http.StatusNotFound},
+	}, s.plugin)
+	add(s, operation{
+		method: http.MethodPost, path: "/api/v1/plugins/{platform}/restart", id: "restart-plugin", tag: "platforms",
+		summary: "Restart a platform's process", description: "Deployments that run are recovered afterwards. Audited.",
+		status: http.StatusAccepted, errors: []int{http.StatusNotFound},
+	}, s.restart)
+}
+
+// applicationsOutput are all applications.
+type applicationsOutput struct{ Body v1.ApplicationList }
+
+// applications lists all applications.
+func (s *Server) applications(ctx context.Context, _ *struct{}) (*applicationsOutput, error) {
+	list, err := s.parts.Applications.Applications(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return &applicationsOutput{Body: v1.ApplicationList{Applications: append([]v1.Application{}, list...)}}, nil
+}
+
+// pluginsOutput are all platforms.
+type pluginsOutput struct{ Body v1.PluginList }
+
+// plugins lists all platforms.
+func (s *Server) plugins(ctx context.Context, _ *struct{}) (*pluginsOutput, error) {
+	list, err := s.parts.Plugins.Plugins(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return &pluginsOutput{Body: v1.PluginList{Plugins: append([]v1.Plugin{}, list...)}}, nil
+}
+
+// pluginPath names a platform.
+type pluginPath struct {
+	Platform string `path:"platform" maxLength:"255" example:"process"`
+}
+
+// pluginOutput is one platform.
+type pluginOutput struct{ Body v1.Plugin }
+
+// plugin returns one platform.
+func (s *Server) plugin(ctx context.Context, in *pluginPath) (*pluginOutput, error) {
+	name, err := unescape("platform", in.Platform)
+	if err != nil {
+		return nil, err
+	}
+	body, err := s.parts.Plugins.Plugin(ctx, name)
+	return &pluginOutput{Body: body}, err
+}
+
+// restart restarts the process of a platform. Without its audit record nothing
+// is restarted.
+func (s *Server) restart(ctx context.Context, in *pluginPath) (*pluginOutput, error) {
+	name, err := unescape("platform", in.Platform)
+	if err != nil {
+		return nil, err
+	}
+	if _, err := s.parts.Plugins.Plugin(ctx, name); err != nil {
+		return nil, err
+	}
+	record := deployment.AuditRecord{
+		At: s.config.Now().UTC(), Actor: callerOf(ctx).Actor, Action: "plugin.restart", Object: name,
+	}
+	if err := s.parts.Store.Record(ctx, record); err != nil {
+		return nil, err
+	}
+	if err := s.parts.Plugins.Restart(ctx, name); err != nil {
+		return nil, err
+	}
+	body, err := s.parts.Plugins.Plugin(ctx, name)
+	return &pluginOutput{Body: body}, err
+}
