@@ -1,0 +1,212 @@
+package plugintest
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/hex"
+	"errors"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/apm-deploy/apm/sdk"
+)
+
+// bench is what a case works on: a configured plugin and a component of its own.
+type bench struct {
+	*testing.T
+	*session
+	suite  *suite
+	config Config
+	target sdk.Target // without version and spec
+	epoch  uint64
+	texts  []string // everything that people may see
+	used   bool     // something may have been deployed
+}
+
+func randomID() string {
+	var id [8]byte
+	rand.Read(id[:])
+	return hex.EncodeToString(id[:])
+}
+
+// background is a context that also holds while a test cleans up.
+func background(timeout time.Duration) (context.Context, context.CancelFunc) {
+	return context.WithTimeout(context.Background(), timeout)
+}
+
+func newBench(t *testing.T, s *suite) *bench {
+	t.Helper()
+	b := &bench{
+		T: t, suite: s, config: s.config, epoch: 10,
+		target: sdk.Target{Application: "conformance-" + randomID()[:6], Environment: "test", Component: "web"},
+	}
+	b.restart()
+	t.Cleanup(b.clean)
+	return b
+}
+
+// restart starts the plugin, again if need be, with an empty data directory.
+func (b *bench) restart() {
+	b.Helper()
+	b.session = b.suite.start(b.T, nil)
+	b.suite.configure(b.T, b.session)
+}
+
+// ctx bounds one call or operation.
+func (b *bench) ctx() context.Context {
+	ctx, cancel := background(b.config.Timeout)
+	b.Cleanup(cancel)
+	return ctx
+}
+
+// clean removes what the case deployed. A plugin that was killed is started
+// again for it.
+func (b *bench) clean() {
+	if !b.used {
+		return
+	}
+	if _, err := b.client.Probe(b.ctx(), sdk.ProbeRequest{Target: b.target}); errors.Is(err, sdk.ErrPluginGone) || b.drained() {
+		b.stop()
+		b.restart()
+	}
+	b.epoch += 1000
+	b.finish(b.startRollback(sdk.Snapshot{Empty: true}, b.operation(sdk.OperationRollback)))
+}
+
+// drained says whether the plugin takes no new work.
+func (b *bench) drained() bool {
+	_, err := b.client.Recover(b.ctx(), sdk.RecoverRequest{Operation: b.operation(sdk.OperationDeploy), Target: b.target})
+	return sdk.CodeOf(err) == sdk.Unavailable
+}
+
+// operation makes a new one under the current epoch.
+func (b *bench) operation(kind sdk.OperationKind) sdk.Operation {
+	id := "op-" + randomID()
+	return sdk.Operation{
+		ID: id, DeploymentID: "deployment-" + id, Kind: kind, RequestDigest: "digest-of-" + id, Epoch: b.epoch,
+		Staged: kind == sdk.OperationDeploy && b.suite.description.Capabilities.Staged,
+	}
+}
+
+// at returns the target at a version, with a complete spec.
+func (b *bench) at(version string, spec []byte) sdk.Target {
+	b.Helper()
+	complete, ds := b.suite.description.Spec.Complete(spec)
+	if ds.HasErrors() {
+		b.Fatalf("the spec of %s does not fit the plugin's schema: %v", version, ds)
+	}
+	target := b.target
+	target.Version, target.Spec = version, complete
+	return target
+}
+
+func (b *bench) v1() sdk.Target { b.Helper(); return b.at("v1", b.config.SpecV1) }
+func (b *bench) v2() sdk.Target { b.Helper(); return b.at("v2", b.config.SpecV2) }
+
+func (b *bench) resolve(target sdk.Target) sdk.Release {
+	b.Helper()
+	release, ds, err := b.client.Resolve(b.ctx(), sdk.ResolveRequest{Target: target})
+	if err != nil || ds.HasErrors() {
+		b.Fatalf("Resolve of %s: %v %v", target.Version, err, ds)
+	}
+	b.show(release.Digest, release.Revision)
+	b.showMap(release.View)
+	return release
+}
+
+func (b *bench) snapshot() sdk.SnapshotResult {
+	b.Helper()
+	result, err := b.client.Snapshot(b.ctx(), sdk.SnapshotRequest{Target: b.target})
+	if err != nil {
+		b.Fatalf("Snapshot: %v", err)
+	}
+	b.show(result.Snapshot.Digest, result.Snapshot.Revision)
+	b.showMap(result.Snapshot.View)
+	return result
+}
+
+func (b *bench) observed() string {
+	b.Helper()
+	return b.snapshot().ObservedDigest
+}
+
+func (b *bench) probe() sdk.ProbeResult {
+	b.Helper()
+	result, err := b.client.Probe(b.ctx(), sdk.ProbeRequest{Target: b.target})
+	if err != nil {
+		b.Fatalf("Probe: %v", err)
+	}
+	b.show(result.Revision)
+	b.showMap(result.Addresses)
+	for _, check := range result.Checks {
+		b.show(check.Name, check.Message)
+	}
+	return result
+}
+
+// serving says what content answers now.
+func (b *bench) serving() string {
+	b.Helper()
+	result := b.probe()
+	if b.config.Serves == nil {
+		return result.Revision
+	}
+	return b.config.Serves(b.T, result.Addresses)
+}
+
+// show remembers a text that people may see.
+func (b *bench) show(texts ...string) { b.texts = append(b.texts, texts...) }
+
+func (b *bench) showMap(m map[string]string) {
+	for key, value := range m {
+		b.show(key, value)
+	}
+}
+
+// wantRefused checks that the plugin itself refused, by the rule that it names.
+func (b *bench) wantRefused(what string, err error, code sdk.Code, reason sdk.Reason) {
+	b.Helper()
+	if err != nil {
+		b.show(err.Error())
+	}
+	if sdk.CodeOf(err) != code || sdk.ReasonOf(err) != reason {
+		b.Errorf("%s: want %s %s, got %s %s: %v", what, code, reason, sdk.CodeOf(err), sdk.ReasonOf(err), err)
+	}
+}
+
+// equal compares digests, revisions and contents.
+func (b *bench) equal(what, want, got string) {
+	b.Helper()
+	if want != got {
+		b.Errorf("%s: want %q, got %q", what, want, got)
+	}
+}
+
+// different is for two contents that must not be mistaken for each other.
+func (b *bench) different(what, one, other string) {
+	b.Helper()
+	if one == other {
+		b.Errorf("%s: both are %q", what, one)
+	}
+}
+
+// ends waits for the outcome of something that runs beside the case.
+func ends[T any](b *bench, what string, result <-chan T) T {
+	b.Helper()
+	select {
+	case v := <-result:
+		return v
+	case <-time.After(b.config.Timeout):
+		b.Fatalf("not within %v: %s", b.config.Timeout, what)
+		panic("unreachable")
+	}
+}
+
+// oneLine shortens logs for messages.
+func oneLine(text string) string {
+	if len(text) > 2000 {
+		text = "…" + text[len(text)-2000:]
+	}
+	return strings.TrimSpace(text)
+}

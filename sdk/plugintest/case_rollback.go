@@ -1,0 +1,140 @@
+package plugintest
+
+import (
+	"bytes"
+
+	"github.com/apm-deploy/apm/sdk"
+)
+
+func rollbackRestores(b *bench) {
+	b.deploy(b.v1())
+	content := b.serving()
+	before := b.snapshot()
+	b.deploy(b.v2())
+	b.different("observed digests of two versions", before.ObservedDigest, b.observed())
+	b.different("contents of two versions", content, b.serving())
+	b.rollback(before.Snapshot)
+	b.equal("observed digest after the rollback", before.ObservedDigest, b.observed())
+	b.equal("content after the rollback", content, b.serving())
+	healthy := false
+	for _, check := range b.probe().Checks {
+		healthy = healthy || check.Status == sdk.CheckHealthy
+	}
+	if !healthy {
+		b.Error("no check is healthy after the rollback")
+	}
+	// And forward again, with a plugin that has not seen any of it.
+	b.deploy(b.v2())
+	b.stop()
+	b.restart()
+	b.rollback(before.Snapshot)
+	b.equal("observed digest after a rollback by another process", before.ObservedDigest, b.observed())
+	b.equal("content after a rollback by another process", content, b.serving())
+}
+
+func rollbackTwice(b *bench) {
+	b.deploy(b.v1())
+	before := b.snapshot()
+	b.deploy(b.v2())
+	r := b.startRollback(before.Snapshot, b.operation(sdk.OperationRollback))
+	again, err := b.client.Rollback(b.ctx(), sdk.RollbackRequest{
+		Operation: r.operation, Target: r.target, Snapshot: before.Snapshot, Reason: "conformance",
+	})
+	if err != nil || !bytes.Equal(again.State, r.handle.State) {
+		b.Errorf("the same Rollback again: %+v %v, first %+v", again, err, r.handle)
+	}
+	b.finish(r)
+	b.equal("observed digest after the rollback", before.ObservedDigest, b.observed())
+	b.rollback(before.Snapshot)
+	b.equal("observed digest after another one", before.ObservedDigest, b.observed())
+}
+
+func rollbackToEmpty(b *bench) {
+	empty := b.snapshot()
+	if !empty.Snapshot.Empty {
+		b.Fatalf("the snapshot where nothing runs is not empty: %+v", empty)
+	}
+	b.deploy(b.v1())
+	if b.snapshot().Snapshot.Empty {
+		b.Error("the snapshot of what runs is empty")
+	}
+	b.listed(true)
+	b.rollback(empty.Snapshot)
+	after := b.snapshot()
+	if !after.Snapshot.Empty {
+		b.Error("something is left after the rollback to nothing")
+	}
+	b.equal("observed digest of nothing", empty.ObservedDigest, after.ObservedDigest)
+	for _, check := range b.probe().Checks {
+		if check.Status == sdk.CheckHealthy || check.Status == sdk.CheckUnknown {
+			b.Errorf("check %q of what is gone: %d, want unhealthy", check.Name, check.Status)
+		}
+	}
+	b.listed(false)
+	b.rollback(empty.Snapshot) // twice is harmless
+}
+
+// listed looks for the component in the inventory.
+func (b *bench) listed(want bool) {
+	b.Helper()
+	if !b.suite.description.Capabilities.Inventory {
+		return
+	}
+	for _, installation := range []string{b.suite.installation, ""} {
+		items, err := b.client.Inventory(b.ctx(), installation)
+		if err != nil {
+			b.Fatalf("Inventory: %v", err)
+		}
+		found := false
+		for _, item := range items {
+			if item.Application != b.target.Application {
+				continue
+			}
+			found = true
+			if item.InstallationID != b.suite.installation || item.Environment != b.target.Environment ||
+				item.Component != b.target.Component || item.Epoch != b.epoch || item.OperationID == "" {
+				b.Errorf("inventory item %+v does not carry our stamps", item)
+			}
+		}
+		if found != want {
+			b.Errorf("in the inventory of %q: %v, want %v", installation, found, want)
+		}
+	}
+}
+
+func planChangesNothing(b *bench) {
+	b.deploy(b.v1())
+	content := b.serving()
+	before := b.snapshot()
+	target := b.v2()
+	release := b.resolve(target)
+	deploy := b.plan(sdk.PlanRequest{Kind: sdk.OperationDeploy, Target: target, Release: &release})
+	if len(deploy.Steps) == 0 {
+		b.Error("the plan of a deploy of another version has no steps")
+	}
+	b.equal("observed digest of the plan", before.ObservedDigest, deploy.ObservedDigest)
+	b.deploy(target)
+	back := b.plan(sdk.PlanRequest{Kind: sdk.OperationRollback, Target: b.target, Snapshot: &before.Snapshot})
+	if len(back.Steps) == 0 {
+		b.Error("the plan of a rollback has no steps")
+	}
+	b.rollback(before.Snapshot)
+	b.plan(sdk.PlanRequest{Kind: sdk.OperationRollback, Target: b.target, Snapshot: &sdk.Snapshot{Empty: true}})
+	b.equal("content after plans", content, b.serving())
+}
+
+// plan plans, and looks whether anything changed by it.
+func (b *bench) plan(request sdk.PlanRequest) sdk.Plan {
+	b.Helper()
+	before := b.observed()
+	plan, err := b.client.Plan(b.ctx(), request)
+	if err != nil || plan.Diagnostics.HasErrors() {
+		b.Fatalf("Plan: %v %v", err, plan.Diagnostics)
+	}
+	for _, step := range plan.Steps {
+		b.show(step.Resource, step.Action, step.Diff, step.Command, step.Summary)
+	}
+	b.show(plan.NotRestored...)
+	b.equal("observed digest after Plan", before, b.observed())
+	return plan
+}

@@ -1,0 +1,163 @@
+package plugintest
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/apm-deploy/apm/sdk"
+)
+
+// watchAgain: the outcome is told to everybody who asks, as often as he asks.
+func watchAgain(b *bench) {
+	r := b.deploy(b.v1())
+	for range 3 {
+		b.follow(r, ignore)
+		if r.outcome.Result != sdk.ResultSucceeded {
+			b.Errorf("Watch again: %+v", r.outcome)
+		}
+	}
+	r.handle = sdk.Handle{}
+	b.follow(r, ignore)
+	// Closing Watch cancels nothing.
+	target := b.v2()
+	r = b.startDeploy(target, b.resolve(target), b.operation(sdk.OperationDeploy))
+	if err := b.watch(b.ctx(), r, nil, func(sdk.Event) error { return errStop }); err != nil {
+		b.Fatalf("Watch: %v", err)
+	}
+	b.finish(r)
+}
+
+// watchResume: with every token that the plugin gave, a new Watch goes on to the
+// outcome.
+func watchResume(b *bench) {
+	r := b.deploy(b.v1())
+	var tokens [][]byte
+	for _, event := range r.events {
+		if len(event.ResumeToken) > 0 && event.Outcome == nil {
+			tokens = append(tokens, event.ResumeToken)
+		}
+	}
+	if len(tokens) == 0 {
+		b.Skip("the plugin sends no resume token")
+	}
+	all := len(r.events)
+	for i, token := range tokens {
+		r.events = nil
+		err := b.watch(b.ctx(), r, token, ignore)
+		switch {
+		case sdk.ReasonOf(err) == sdk.ReasonResumeExpired:
+			continue
+		case err != nil:
+			b.Errorf("resume %d of %d: %v", i, len(tokens), err)
+		case r.outcome == nil || r.outcome.Result != sdk.ResultSucceeded:
+			b.Errorf("resume %d of %d: outcome %+v", i, len(tokens), r.outcome)
+		case len(r.events) > all+1:
+			b.Errorf("resume %d of %d: %d events, the whole had %d", i, len(tokens), len(r.events), all)
+		}
+	}
+}
+
+func watchExpired(b *bench) {
+	r := b.deploy(b.v1())
+	err := b.watch(b.ctx(), r, []byte("a token that was never given"), ignore)
+	b.wantRefused("Watch with an expired token", err, sdk.OutOfRange, sdk.ReasonResumeExpired)
+	b.follow(r, ignore) // and without one it begins anew
+}
+
+func watchHeartbeat(b *bench) {
+	r := b.lasting()
+	beats := 0
+	err := b.watch(b.ctx(), r, nil, func(event sdk.Event) error {
+		if event.Heartbeat {
+			beats++
+		}
+		if beats == 2 {
+			return errStop
+		}
+		return nil
+	})
+	if err != nil || beats < 2 {
+		b.Errorf("%d heartbeats on a silent stream: %v; does the plugin honour APM_PLUGIN_HEARTBEAT?", beats, err)
+	}
+}
+
+func watchTarget(b *bench) {
+	r := b.deploy(b.v1())
+	ctx, cancel := context.WithCancel(b.ctx())
+	defer cancel()
+	first := true
+	seen := false
+	err := b.client.WatchTarget(ctx, sdk.WatchTargetRequest{Target: r.target, Handle: r.handle}, func(events ...sdk.Event) error {
+		for _, event := range events {
+			if first && event.State == nil {
+				return fmt.Errorf("the first event is not a State: %+v", event)
+			}
+			first = false
+			if event.Outcome != nil {
+				return errors.New("an outcome without an operation")
+			}
+			seen = seen || event.Heartbeat
+		}
+		if seen {
+			return errStop // it lives on beyond what it had to say
+		}
+		return nil
+	})
+	if !errors.Is(err, errStop) {
+		b.Errorf("Watch without an operation: %v", err)
+	}
+}
+
+// slowReader: a reader that sleeps gets the outcome, and is told what it missed.
+func slowReader(b *bench) {
+	if b.config.SpecChatty == nil {
+		b.Skip("needs a spec that writes 10,000 lines: give SpecChatty")
+	}
+	target := b.at("chatty", b.config.SpecChatty)
+	r := b.startDeploy(target, b.resolve(target), b.operation(sdk.OperationDeploy))
+	lines, dropped := uint64(0), uint64(0)
+	pauses := 20
+	b.follow(r, func(event sdk.Event) error {
+		if event.Log != nil {
+			lines++
+		}
+		dropped += event.DroppedLogLines
+		if pauses > 0 {
+			pauses--
+			<-time.After(50 * time.Millisecond)
+		}
+		return b.promoteWhenUp(r, event, 100)
+	})
+	if r.outcome.Result != sdk.ResultSucceeded {
+		b.Errorf("outcome %+v", r.outcome)
+	}
+	if lines == 0 {
+		b.Error("no log line arrived")
+	}
+	b.Logf("%d lines arrived, %d were dropped", lines, dropped)
+}
+
+func readLogs(b *bench) {
+	r := b.deploy(b.v1())
+	err := b.client.Logs(b.ctx(), sdk.LogsRequest{Target: r.target, Handle: r.handle, Tail: 10}, func(lines ...sdk.LogLine) error {
+		if len(lines) > 10 {
+			b.Errorf("%d lines of a tail of 10", len(lines))
+		}
+		return nil
+	})
+	if err != nil {
+		b.Errorf("Logs: %v", err)
+	}
+	ctx, cancel := context.WithCancel(b.ctx())
+	followed := make(chan error, 1)
+	go func() {
+		followed <- b.client.Logs(ctx, sdk.LogsRequest{Target: r.target, Handle: r.handle, Follow: true},
+			func(...sdk.LogLine) error { return nil })
+	}()
+	cancel()
+	if err := ends(b, "Logs that follow, after their context", followed); !errors.Is(err, context.Canceled) {
+		b.Errorf("Logs that follow, after their context: %v", err)
+	}
+}

@@ -1,0 +1,71 @@
+package plugintest
+
+import (
+	"testing"
+	"time"
+
+	"github.com/apm-deploy/apm/sdk"
+)
+
+// Config says what to test and with what. One of Command and Plugin is needed;
+// with both, every case runs on the process, and those that can only be shown
+// within one process on the plugin.
+type Config struct {
+	// Command starts the plugin's binary, with its arguments.
+	Command []string
+	// Env is added to its environment, "NAME=value".
+	Env []string
+	// Plugin is the same plugin for this process.
+	Plugin sdk.Plugin
+
+	// Platform is the JSON of a platform block, Config of the contract. What it
+	// names must stay the same for all of Run: a restarted plugin gets it again,
+	// and an empty data directory.
+	Platform []byte
+	// SpecV1 and SpecV2 are the JSON of two specs that differ in what they run and
+	// come up by themselves within Timeout. Without them only the cases that need
+	// nothing to deploy run. One component at a time exists, so that both may use
+	// the same port. Defaults may be left out.
+	SpecV1, SpecV2 []byte
+	// SpecBad is a spec that Validate must object to. Optional.
+	SpecBad []byte
+	// SpecSlow is a spec whose deploy stays under way until it is cancelled. It
+	// is needed where the plugin is not staged. Optional.
+	SpecSlow []byte
+	// SpecChatty is a spec whose deploy writes at least 10,000 lines and comes up.
+	// Optional.
+	SpecChatty []byte
+
+	// ChangeFiles changes everything that SpecV1 names (files, tags, artifacts) and
+	// restores it by t.Cleanup. Optional.
+	ChangeFiles func(t *testing.T)
+	// ChangeLive changes what runs behind the plugin's back, as a person would on
+	// the platform. Optional.
+	ChangeLive func(t *testing.T, target sdk.Target)
+	// Serves asks the running component, at its addresses, which content it is: a
+	// body that differs between SpecV1 and SpecV2. Optional; without it the
+	// revision that Probe tells has to do.
+	Serves func(t *testing.T, addresses map[string]string) string
+	// OldHandle turns a handle into the one that the plugin's previous version
+	// would have made. Optional.
+	OldHandle func(sdk.Handle) sdk.Handle
+	// Secrets are texts in Platform, SpecV1 and SpecV2 that nobody may see.
+	Secrets []string
+
+	// Timeout bounds one operation. 60 s by default.
+	Timeout time.Duration
+}
+
+func (c Config) withDefaults(t *testing.T) Config {
+	t.Helper()
+	if len(c.Command) == 0 && c.Plugin.New == nil {
+		t.Fatal("plugintest.Config: give Command, Plugin, or both")
+	}
+	if (c.SpecV1 == nil) != (c.SpecV2 == nil) {
+		t.Fatal("plugintest.Config: SpecV1 and SpecV2 go together")
+	}
+	if c.Timeout == 0 {
+		c.Timeout = 60 * time.Second
+	}
+	return c
+}

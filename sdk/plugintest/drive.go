@@ -1,0 +1,209 @@
+package plugintest
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/apm-deploy/apm/sdk"
+)
+
+// run is an operation under way.
+type run struct {
+	target    sdk.Target
+	operation sdk.Operation
+	release   *sdk.Release
+	snapshot  *sdk.Snapshot
+	handle    sdk.Handle
+	outcome   *sdk.Outcome
+	events    []sdk.Event
+}
+
+// startDeploy has a deploy accepted.
+func (b *bench) startDeploy(target sdk.Target, release sdk.Release, operation sdk.Operation) *run {
+	b.Helper()
+	r := &run{target: target, operation: operation, release: &release}
+	var err error
+	b.used = true
+	if r.handle, err = b.client.Deploy(b.ctx(), r.deployRequest()); err != nil {
+		b.Fatalf("Deploy of %s: %v\nits log:\n%s", target.Version, err, oneLine(b.logs()))
+	}
+	return r
+}
+
+func (r *run) deployRequest() sdk.DeployRequest {
+	return sdk.DeployRequest{Operation: r.operation, Target: r.target, Release: *r.release}
+}
+
+func (r *run) recoverRequest() sdk.RecoverRequest {
+	return sdk.RecoverRequest{Operation: r.operation, Target: r.target, Handle: r.handle, Release: r.release, Snapshot: r.snapshot}
+}
+
+// startRollback has a rollback accepted.
+func (b *bench) startRollback(snapshot sdk.Snapshot, operation sdk.Operation) *run {
+	b.Helper()
+	r := &run{target: b.target, operation: operation, snapshot: &snapshot}
+	var err error
+	r.handle, err = b.client.Rollback(b.ctx(), sdk.RollbackRequest{
+		Operation: operation, Target: b.target, Snapshot: snapshot, Reason: "conformance",
+	})
+	if err != nil {
+		b.Fatalf("Rollback: %v\nits log:\n%s", err, oneLine(b.logs()))
+	}
+	return r
+}
+
+// deploy brings a target up, with all its traffic.
+func (b *bench) deploy(target sdk.Target) *run {
+	b.Helper()
+	r := b.startDeploy(target, b.resolve(target), b.operation(sdk.OperationDeploy))
+	b.finish(r)
+	return r
+}
+
+// rollback goes back to a snapshot.
+func (b *bench) rollback(snapshot sdk.Snapshot) *run {
+	b.Helper()
+	r := b.startRollback(snapshot, b.operation(sdk.OperationRollback))
+	b.finish(r)
+	return r
+}
+
+// finish follows an operation to its good end, promoting a candidate.
+func (b *bench) finish(r *run) {
+	b.Helper()
+	b.follow(r, func(event sdk.Event) error { return b.promoteWhenUp(r, event, 100) })
+	if r.outcome.Result != sdk.ResultSucceeded {
+		b.Fatalf("operation %s of %s ended with result %d: %s %+v\nits log:\n%s", r.operation.ID, r.target.Version,
+			r.outcome.Result, r.outcome.Message, r.outcome.Failure, oneLine(b.logs()))
+	}
+}
+
+func (b *bench) promoteWhenUp(r *run, event sdk.Event, percent int) error {
+	candidate := event.Candidate
+	if event.State != nil {
+		candidate = event.State.Candidate
+	}
+	if candidate == nil || candidate.Percent >= percent || !r.operation.Staged {
+		return nil
+	}
+	return b.promote(r, percent)
+}
+
+func (b *bench) promote(r *run, percent int) error {
+	handle, err := b.client.Promote(b.ctx(), sdk.PromoteRequest{
+		Operation: r.operation, Target: r.target, Handle: r.handle, Percent: percent,
+	})
+	if err != nil {
+		return fmt.Errorf("promote to %d %%: %w", percent, err)
+	}
+	if !handle.IsZero() {
+		r.handle = handle
+	}
+	return nil
+}
+
+// errStop ends a Watch that the case has seen enough of.
+var errStop = errors.New("seen enough")
+
+// follow watches an operation until its outcome and checks the order of events.
+func (b *bench) follow(r *run, each func(sdk.Event) error) {
+	b.Helper()
+	if err := b.watch(b.ctx(), r, nil, each); err != nil {
+		b.Fatalf("Watch of operation %s: %v\nits log:\n%s", r.operation.ID, err, oneLine(b.logs()))
+	}
+}
+
+// watch is one Watch. errStop from each ends it without an error.
+func (b *bench) watch(ctx context.Context, r *run, token []byte, each func(sdk.Event) error) error {
+	r.outcome = nil
+	first := len(token) == 0
+	err := b.client.Watch(ctx, sdk.WatchRequest{
+		Target: r.target, Handle: r.handle, Operation: r.operation, ResumeToken: token,
+	}, func(events ...sdk.Event) error {
+		for _, event := range events {
+			if first && event.State == nil {
+				return errors.New("the first event of a fresh stream is not a State")
+			}
+			first = false
+			if r.outcome != nil {
+				return errors.New("an event came after the outcome")
+			}
+			if event.Handle != nil {
+				r.handle = *event.Handle
+			}
+			r.outcome = event.Outcome
+			r.events = append(r.events, event)
+			b.showEvent(event)
+			if err := each(event); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	if errors.Is(err, errStop) {
+		return nil
+	}
+	return err
+}
+
+func (b *bench) showEvent(event sdk.Event) {
+	switch {
+	case event.State != nil:
+		b.show(event.State.Message)
+		for _, resource := range event.State.Resources {
+			b.show(resource.Name, resource.Reason, resource.Message)
+		}
+	case event.Resource != nil:
+		b.show(event.Resource.Name, event.Resource.Reason, event.Resource.Message)
+	case event.Drift != nil:
+		b.show(event.Drift.Message, event.Drift.By)
+	case event.Outcome != nil:
+		b.show(event.Outcome.Message)
+		b.showMap(event.Outcome.Outputs)
+		b.showMap(event.Outcome.Addresses)
+	}
+}
+
+func ignore(sdk.Event) error { return nil }
+
+// untilCandidate follows a staged operation until its candidate gets percent.
+func (b *bench) untilCandidate(r *run, percent int) *sdk.Candidate {
+	b.Helper()
+	var found *sdk.Candidate
+	err := b.watch(b.ctx(), r, nil, func(event sdk.Event) error {
+		candidate := event.Candidate
+		if event.State != nil {
+			candidate = event.State.Candidate
+		}
+		if candidate != nil && candidate.Percent == percent {
+			found = candidate
+			return errStop
+		}
+		if event.Outcome != nil {
+			return fmt.Errorf("outcome %+v without a candidate at %d %%", event.Outcome, percent)
+		}
+		return nil
+	})
+	if err != nil || found == nil {
+		b.Fatalf("wait for the candidate at %d %%: %v\nits log:\n%s", percent, err, oneLine(b.logs()))
+	}
+	return found
+}
+
+// lasting starts an operation that stays under way until somebody ends it: a
+// candidate that waits, or SpecSlow.
+func (b *bench) lasting() *run {
+	b.Helper()
+	if b.suite.description.Capabilities.Staged {
+		target := b.v2()
+		r := b.startDeploy(target, b.resolve(target), b.operation(sdk.OperationDeploy))
+		b.untilCandidate(r, 0)
+		return r
+	}
+	if b.config.SpecSlow == nil {
+		b.Skip("needs an operation that stays under way: the plugin is not staged, and there is no SpecSlow")
+	}
+	target := b.at("slow", b.config.SpecSlow)
+	return b.startDeploy(target, b.resolve(target), b.operation(sdk.OperationDeploy))
+}

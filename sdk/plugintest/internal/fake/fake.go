@@ -1,0 +1,204 @@
+// Package fake is a small platform that really works: a component is a file, and
+// what runs is what the file says. It proves the conformance suite, and each of
+// its faults is one that the suite must find.
+package fake
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"sync"
+
+	"github.com/apm-deploy/apm/sdk"
+	"github.com/apm-deploy/apm/sdk/diag"
+	"github.com/apm-deploy/apm/sdk/schema"
+)
+
+// Config is the platform block.
+type Config struct {
+	Root   string `apm:"root,required,path" doc:"where components live"`
+	Secret string `apm:"secret,sensitive"`
+	Fault  string `apm:"fault" doc:"which rule to break"`
+}
+
+// Spec is the spec block.
+type Spec struct {
+	File   string `apm:"file,required,path" doc:"the content to run"`
+	Secret string `apm:"secret,sensitive"`
+	Lines  int    `apm:"lines" default:"0" doc:"log lines written at the start"`
+}
+
+// Plugin is the fake as a plugin.
+func Plugin() sdk.Plugin {
+	return sdk.Plugin{
+		Name: "fake", Version: "0.1.0", Config: schema.MustOf(Config{}), Spec: schema.MustOf(Spec{}),
+		New: func(log *slog.Logger) sdk.Platform { return &platform{log: log, changed: make(chan struct{})} },
+	}
+}
+
+type platform struct {
+	log          *slog.Logger
+	config       Config
+	installation string
+
+	mu      sync.Mutex
+	changed chan struct{} // closed and replaced on every change
+}
+
+// content is what a release and a snapshot hold.
+type content struct {
+	Text   string
+	Secret string
+	Lines  int
+}
+
+func digest(parts ...string) string {
+	sum := sha256.New()
+	for _, part := range parts {
+		sum.Write([]byte(part))
+		sum.Write([]byte{0})
+	}
+	return hex.EncodeToString(sum.Sum(nil))[:16]
+}
+
+func (p *platform) Validate(_ context.Context, config, spec []byte) (diag.Diagnostics, error) {
+	var ds diag.Diagnostics
+	if config != nil {
+		ds = append(ds, schema.Decode(config, &Config{})...)
+	}
+	if spec != nil {
+		var s Spec
+		ds = append(ds, schema.Decode(spec, &s)...)
+		if s.Lines < 0 {
+			ds.Errorf([]string{"lines"}, "lines is %d: give 0 or more", s.Lines)
+		}
+	}
+	return ds, nil
+}
+
+func (p *platform) Configure(_ context.Context, r sdk.ConfigureRequest) (diag.Diagnostics, error) {
+	ds := schema.Decode(r.Config, &p.config)
+	p.installation = r.InstallationID
+	p.log.Info("configured", "root", p.config.Root)
+	if p.fault("leak") {
+		p.log.Info("configured", "secret", p.config.Secret)
+	}
+	return ds, nil
+}
+
+func (p *platform) fault(name string) bool { return p.config.Fault == name }
+
+func (p *platform) Resolve(_ context.Context, r sdk.ResolveRequest) (sdk.Release, diag.Diagnostics, error) {
+	var spec Spec
+	ds := schema.Decode(r.Target.Spec, &spec)
+	if ds.HasErrors() {
+		return sdk.Release{}, ds, nil
+	}
+	text, err := os.ReadFile(spec.File)
+	if err != nil {
+		ds.Errorf([]string{"file"}, "read file: %v", err)
+		return sdk.Release{}, ds, nil
+	}
+	c := content{Text: string(text), Secret: spec.Secret, Lines: spec.Lines}
+	if p.fault("late") {
+		c.Text = "@" + spec.File
+	}
+	state, err := json.Marshal(c)
+	return sdk.Release{
+		Version: 1, State: state, Digest: digest(c.Text, c.Secret), Revision: digest(c.Text),
+		View: map[string]string{"file": spec.File, "text": digest(c.Text)},
+	}, ds, err
+}
+
+func (p *platform) Snapshot(_ context.Context, r sdk.SnapshotRequest) (sdk.SnapshotResult, error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	live, runs, err := p.live(r.Target)
+	if err != nil {
+		return sdk.SnapshotResult{}, err
+	}
+	if !runs {
+		return sdk.SnapshotResult{Snapshot: sdk.Snapshot{Version: 1, Empty: true}, ObservedDigest: digest()}, nil
+	}
+	state, err := json.Marshal(live)
+	return sdk.SnapshotResult{
+		Snapshot:       sdk.Snapshot{Version: 1, State: state, Digest: digest(live.Text), Revision: digest(live.Text)},
+		ObservedDigest: observed(live),
+	}, err
+}
+
+func observed(c content) string { return digest("runs", c.Text, c.Secret) }
+
+func (p *platform) Plan(_ context.Context, r sdk.PlanRequest) (sdk.Plan, error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	live, runs, err := p.live(r.Target)
+	if err != nil {
+		return sdk.Plan{}, err
+	}
+	plan := sdk.Plan{ObservedDigest: digest()}
+	if runs {
+		plan.ObservedDigest = observed(live)
+	}
+	plan.Steps = []sdk.Step{{Resource: "file", Action: "update", Diff: "-" + digest(live.Text), Summary: r.Kind.String()}}
+	if p.fault("diff") {
+		plan.Steps[0].Diff = "-" + live.Secret
+	}
+	return plan, nil
+}
+
+func (p *platform) Probe(_ context.Context, r sdk.ProbeRequest) (sdk.ProbeResult, error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if _, err := operationOf(r.Handle); err != nil {
+		return sdk.ProbeResult{}, err
+	}
+	live, runs, err := p.live(r.Target)
+	if err != nil {
+		return sdk.ProbeResult{}, err
+	}
+	if !runs {
+		return sdk.ProbeResult{Checks: []sdk.Check{{Name: "file", Type: "process", Status: sdk.CheckUnhealthy, Message: "gone"}}}, nil
+	}
+	return sdk.ProbeResult{
+		Checks:   []sdk.Check{{Name: "file", Type: "process", Status: sdk.CheckHealthy}},
+		Revision: digest(live.Text), ObservedDigest: observed(live),
+		Addresses: map[string]string{"file": p.path(r.Target, liveFile)},
+	}, nil
+}
+
+func (p *platform) Inventory(_ context.Context, installation string) ([]sdk.InventoryItem, error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	files, err := filepath.Glob(filepath.Join(p.config.Root, "*", "*", "*", stateFile))
+	if err != nil {
+		return nil, err
+	}
+	var items []sdk.InventoryItem
+	for _, file := range files {
+		s, err := readState(file)
+		if err != nil {
+			return nil, err
+		}
+		if _, err := os.Stat(filepath.Join(filepath.Dir(file), liveFile)); err != nil || (installation != "" && installation != s.Installation) {
+			continue
+		}
+		items = append(items, sdk.InventoryItem{
+			InstallationID: s.Installation, Application: s.Target.Application, Environment: s.Target.Environment,
+			Component: s.Target.Component, Version: s.Target.Version, Epoch: s.Epoch, OperationID: s.Last,
+		})
+	}
+	return items, nil
+}
+
+func (p *platform) Logs(ctx context.Context, r sdk.LogsRequest, send func(...sdk.LogLine) error) error {
+	if err := send(sdk.LogLine{Resource: "file", Line: "hello"}); err != nil || !r.Follow {
+		return err
+	}
+	<-ctx.Done()
+	return ctx.Err()
+}

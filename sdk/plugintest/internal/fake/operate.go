@@ -1,0 +1,245 @@
+package fake
+
+import (
+	"context"
+	"encoding/json"
+	"os"
+	"strings"
+	"time"
+
+	"github.com/apm-deploy/apm/sdk"
+)
+
+func (p *platform) Deploy(_ context.Context, r sdk.DeployRequest) (sdk.Handle, error) {
+	var want content
+	if err := json.Unmarshal(r.Release.State, &want); err != nil {
+		return sdk.Handle{}, sdk.Errorf(sdk.InvalidArgument, sdk.ReasonInvalidSpec, "read release: %v", err)
+	}
+	return p.accept(r.Operation, r.Target, &want, r.ExpectedDigest)
+}
+
+func (p *platform) Rollback(_ context.Context, r sdk.RollbackRequest) (sdk.Handle, error) {
+	var want *content
+	if !r.Snapshot.Empty {
+		want = &content{}
+		if err := json.Unmarshal(r.Snapshot.State, want); err != nil {
+			return sdk.Handle{}, sdk.Errorf(sdk.InvalidArgument, sdk.ReasonInvalidSpec, "read snapshot: %v", err)
+		}
+		want.Lines = 0
+		if p.fault("rollback") {
+			want.Text += "?"
+		}
+	} else if p.fault("keep") {
+		want = &content{Text: "left behind"}
+	}
+	return p.accept(r.Operation, r.Target, want, r.ExpectedDigest)
+}
+
+// admit finds the component and refuses a host that lost it.
+func (p *platform) admit(o sdk.Operation, t sdk.Target) (*state, error) {
+	s, err := p.state(t)
+	if err != nil {
+		return nil, err
+	}
+	if o.Epoch < s.Epoch && !p.fault("epoch") {
+		return nil, sdk.Errorf(sdk.Aborted, sdk.ReasonStaleEpoch, "epoch %d is stamped, yours is %d", s.Epoch, o.Epoch)
+	}
+	s.Epoch = max(s.Epoch, o.Epoch)
+	return s, nil
+}
+
+func (p *platform) accept(o sdk.Operation, t sdk.Target, want *content, expected string) (sdk.Handle, error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	s, err := p.admit(o, t)
+	if err != nil {
+		return sdk.Handle{}, err
+	}
+	if known := s.Operations[o.ID]; known != nil && !p.fault("mismatch") {
+		if known.RequestDigest != o.RequestDigest {
+			return sdk.Handle{}, sdk.Errorf(sdk.AlreadyExists, sdk.ReasonOperationMismatch, "operation %q has another digest", o.ID)
+		}
+		return handleOf(o.ID), nil
+	}
+	live, runs, err := p.live(t)
+	if err != nil {
+		return sdk.Handle{}, err
+	}
+	now := digest()
+	if runs {
+		now = observed(live)
+	}
+	if expected != "" && expected != now && !p.fault("expected") {
+		return sdk.Handle{}, sdk.Errorf(sdk.Aborted, sdk.ReasonStateChanged, "file: the live state is %s, not %s", now, expected)
+	}
+	s.Installation, s.Target, s.Last = p.installation, t, o.ID
+	s.Target.Spec = nil
+	s.Operations[o.ID] = &operation{Operation: o, Want: want}
+	if err := p.save(t, s); err != nil {
+		return sdk.Handle{}, err
+	}
+	go p.drive(t, o.ID)
+	return handleOf(o.ID), nil
+}
+
+// drive does one step after the other, each stored before the next, until there
+// is nothing to do or a candidate waits.
+func (p *platform) drive(t sdk.Target, id string) {
+	for {
+		more, err := p.step(t, id)
+		if err != nil {
+			p.log.Error("drive operation", "operation", id, "error", err)
+		}
+		if err != nil || !more {
+			return
+		}
+		<-time.After(2 * time.Millisecond) // so that a kill finds it between two
+	}
+}
+
+func (p *platform) step(t sdk.Target, id string) (more bool, err error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	s, err := p.state(t)
+	if err != nil {
+		return false, err
+	}
+	o := s.Operations[id]
+	if o == nil || o.outcome() != nil {
+		return false, nil
+	}
+	candidate := o.candidate()
+	switch {
+	case len(o.Events) == 0:
+		o.Events = append(o.Events, event{Resource: &sdk.Resource{ID: "file", Kind: "file", Health: sdk.ResourcePending}})
+	case len(o.Events) == 1 && o.Want != nil && o.Want.Lines > 0:
+		o.Events = append(o.Events, event{Lines: o.Want.Lines})
+	case o.Staged && candidate == nil:
+		if err := write(p.path(t, candidateFile), o.Want); err != nil {
+			return false, err
+		}
+		if p.fault("eager") {
+			if err := write(p.path(t, liveFile), o.Want); err != nil {
+				return false, err
+			}
+		}
+		o.Events = append(o.Events, p.upTo(t, o, 0))
+	case o.Staged && o.Percent > candidate.Percent && o.Percent < 100, o.Staged && o.Percent < candidate.Percent:
+		o.Events = append(o.Events, p.upTo(t, o, o.Percent))
+	case o.Staged && o.Percent < 100:
+		return false, nil // waits for Promote
+	default:
+		if err := p.settle(t, o); err != nil {
+			return false, err
+		}
+	}
+	return o.outcome() == nil, p.save(t, s)
+}
+
+func (p *platform) upTo(t sdk.Target, o *operation, percent int) event {
+	return event{Candidate: &sdk.Candidate{
+		Addresses: map[string]string{"file": p.path(t, candidateFile)}, Revision: digest(o.Want.Text), Percent: percent,
+	}}
+}
+
+// settle makes the content of the operation what runs.
+func (p *platform) settle(t sdk.Target, o *operation) error {
+	if err := remove(p.path(t, candidateFile)); err != nil {
+		return err
+	}
+	if o.Want == nil {
+		if err := remove(p.path(t, liveFile)); err != nil {
+			return err
+		}
+	} else {
+		runs := *o.Want
+		if file, late := strings.CutPrefix(runs.Text, "@"); late {
+			text, err := os.ReadFile(file)
+			if err != nil {
+				return err
+			}
+			runs.Text = string(text)
+		}
+		if err := write(p.path(t, liveFile), runs); err != nil {
+			return err
+		}
+	}
+	o.Events = append(o.Events,
+		event{Resource: &sdk.Resource{ID: "file", Kind: "file", Health: sdk.ResourceReady}},
+		event{Outcome: &sdk.Outcome{Result: sdk.ResultSucceeded, Addresses: map[string]string{"file": p.path(t, liveFile)}}})
+	return nil
+}
+
+// change applies a change to an operation that must be under way.
+func (p *platform) change(o sdk.Operation, t sdk.Target, apply func(*operation) error) error {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	s, err := p.admit(o, t)
+	if err != nil {
+		return err
+	}
+	known := s.Operations[o.ID]
+	if known == nil {
+		return sdk.Errorf(sdk.NotFound, sdk.ReasonNotFound, "operation %q is not known", o.ID)
+	}
+	if known.outcome() != nil {
+		return nil // it has ended, and Watch tells how
+	}
+	if err := apply(known); err != nil {
+		return err
+	}
+	return p.save(t, s)
+}
+
+func (p *platform) Promote(_ context.Context, r sdk.PromoteRequest) (sdk.Handle, error) {
+	err := p.change(r.Operation, r.Target, func(o *operation) error {
+		if o.candidate() == nil {
+			return sdk.Errorf(sdk.FailedPrecondition, sdk.ReasonConflict, "operation %q has no candidate yet", o.ID)
+		}
+		o.Percent = r.Percent
+		return nil
+	})
+	if err != nil {
+		return sdk.Handle{}, err
+	}
+	go p.drive(r.Target, r.Operation.ID)
+	return handleOf(r.Operation.ID), nil
+}
+
+// PromotesPercent says that steps below 100 are honoured.
+func (p *platform) PromotesPercent() {}
+
+func (p *platform) Cancel(_ context.Context, r sdk.CancelRequest) error {
+	return p.change(r.Operation, r.Target, func(o *operation) error {
+		o.Events = append(o.Events, event{Outcome: &sdk.Outcome{Result: sdk.ResultCancelled, Message: "cancelled"}})
+		return remove(p.path(r.Target, candidateFile))
+	})
+}
+
+func (p *platform) Recover(_ context.Context, r sdk.RecoverRequest) (sdk.Recovery, error) {
+	if p.fault("forgetful") {
+		return sdk.Recovery{Status: sdk.RecoverUnknown}, nil
+	}
+	if _, err := operationOf(r.Handle); err != nil {
+		return sdk.Recovery{}, err
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	s, err := p.admit(r.Operation, r.Target)
+	if err != nil {
+		return sdk.Recovery{}, err
+	}
+	if err := p.save(r.Target, s); err != nil {
+		return sdk.Recovery{}, err
+	}
+	o := s.Operations[r.Operation.ID]
+	switch {
+	case o == nil:
+		return sdk.Recovery{Status: sdk.RecoverNotStarted}, nil
+	case o.outcome() != nil:
+		return sdk.Recovery{Status: sdk.RecoverFinished, Handle: handleOf(o.ID), Outcome: o.outcome()}, nil
+	default:
+		go p.drive(r.Target, o.ID)
+		return sdk.Recovery{Status: sdk.RecoverRunning, Handle: handleOf(o.ID)}, nil
+	}
+}

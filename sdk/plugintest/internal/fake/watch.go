@@ -1,0 +1,87 @@
+package fake
+
+import (
+	"context"
+	"fmt"
+	"strconv"
+	"strings"
+
+	"github.com/apm-deploy/apm/sdk"
+)
+
+// Watch sends the events that are stored with the operation and waits for more.
+// The token is how many of them were sent.
+func (p *platform) Watch(ctx context.Context, r sdk.WatchRequest, sink sdk.Sink) error {
+	if _, err := operationOf(r.Handle); err != nil {
+		return err
+	}
+	next := 0
+	if token := string(r.ResumeToken); token != "" {
+		id, count, _ := strings.Cut(token, " ")
+		n, err := strconv.Atoi(count)
+		if (err != nil || id != r.Operation.ID) && !p.fault("token") {
+			return sdk.Errorf(sdk.OutOfRange, sdk.ReasonResumeExpired, "token %q is not of operation %q", token, r.Operation.ID)
+		}
+		next = n
+	} else if !p.fault("stateless") {
+		if err := sink(sdk.Event{State: &sdk.State{Phase: sdk.PhaseProgressing, Message: "watching"}}); err != nil {
+			return err
+		}
+	}
+	for {
+		events, changed, err := p.eventsSince(r, next)
+		if err != nil {
+			return err
+		}
+		for _, one := range events {
+			next++
+			if err := p.send(sink, one, fmt.Sprint(r.Operation.ID, " ", next)); err != nil {
+				return err
+			}
+			if one.Outcome != nil {
+				return nil
+			}
+		}
+		select {
+		case <-changed:
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
+}
+
+func (p *platform) eventsSince(r sdk.WatchRequest, next int) ([]event, <-chan struct{}, error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	s, err := p.state(r.Target)
+	if err != nil {
+		return nil, nil, err
+	}
+	o := s.Operations[r.Operation.ID]
+	if o == nil {
+		return nil, nil, sdk.Errorf(sdk.NotFound, sdk.ReasonNotFound, "operation %q is not known", r.Operation.ID)
+	}
+	return o.Events[min(next, len(o.Events)):], p.changed, nil
+}
+
+func (p *platform) send(sink sdk.Sink, one event, token string) error {
+	for n := range one.Lines {
+		if err := sink(sdk.Event{Log: &sdk.LogLine{Resource: "file", Line: fmt.Sprintf("line %d: %s", n, strings.Repeat("x", 200))}}); err != nil {
+			return err
+		}
+	}
+	out := sdk.Event{Resource: one.Resource, Candidate: one.Candidate, Outcome: one.Outcome, ResumeToken: []byte(token)}
+	if one.Lines > 0 {
+		out.Resource = &sdk.Resource{ID: "file", Kind: "file", Health: sdk.ResourcePending, Message: "wrote its lines"}
+	}
+	return sink(out)
+}
+
+// WatchTarget has nothing to tell but that it watches.
+func (p *platform) WatchTarget(ctx context.Context, _ sdk.WatchTargetRequest, sink sdk.Sink) error {
+	if err := sink(sdk.Event{State: &sdk.State{Phase: sdk.PhaseStabilizing}}); err != nil {
+		return err
+	}
+	<-ctx.Done()
+	return ctx.Err()
+}

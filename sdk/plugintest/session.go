@@ -1,0 +1,96 @@
+package plugintest
+
+import (
+	"log/slog"
+	"net"
+	"os"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"github.com/apm-deploy/apm/sdk"
+	"github.com/apm-deploy/apm/sdk/wire"
+)
+
+// heartbeatForTests replaces the 15 s of the contract.
+const heartbeatForTests = 200 * time.Millisecond
+
+// session is one start of the plugin.
+type session struct {
+	client  *wire.Client
+	rude    *wire.Client // without limits
+	process *Process     // nil within this process
+	logs    func() string
+	stop    func() // ends it without any grace
+}
+
+// start starts the plugin: as a process where there is a command, else within
+// this process.
+func (s *suite) start(t *testing.T, wrap func(sdk.Platform) sdk.Platform) *session {
+	t.Helper()
+	if !s.process {
+		return s.startWithin(t, wrap)
+	}
+	env := append([]string{"APM_PLUGIN_HEARTBEAT=" + heartbeatForTests.String()}, s.config.Env...)
+	process := Start(t, s.config.Command, env...)
+	return &session{
+		client: process.Client(), rude: process.Client(wire.WithoutLimits()), process: process, logs: process.Logs, stop: process.Kill,
+	}
+}
+
+// startWithin serves the plugin within this process, over real gRPC.
+func (s *suite) startWithin(t *testing.T, wrap func(sdk.Platform) sdk.Platform) *session {
+	t.Helper()
+	plugin := s.config.Plugin
+	if wrap != nil {
+		makes := plugin.New
+		plugin.New = func(log *slog.Logger) sdk.Platform { return wrap(makes(log)) }
+	}
+	out := &output{}
+	log := slog.New(slog.NewJSONHandler(out, &slog.HandlerOptions{Level: slog.LevelDebug}))
+	server, err := wire.NewServer(plugin, log, wire.WithHeartbeat(heartbeatForTests))
+	if err != nil {
+		t.Fatalf("serve plugin: %v", err)
+	}
+	dir, err := os.MkdirTemp("", "apm")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { os.RemoveAll(dir) })
+	socket := filepath.Join(dir, "s")
+	listener, err := net.Listen("unix", socket)
+	if err != nil {
+		t.Fatal(err)
+	}
+	stop := server.Listen(listener)
+	conn, err := wire.Dial(socket, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	end := func() {
+		conn.Close()
+		stop()
+	}
+	t.Cleanup(end)
+	return &session{client: conn.Client(), rude: conn.Client(wire.WithoutLimits()), logs: out.String, stop: end}
+}
+
+// configure hands the platform over, with a data directory that is new.
+func (s *suite) configure(t *testing.T, session *session) {
+	t.Helper()
+	config, ds := s.description.Config.Complete(s.config.Platform)
+	if ds.HasErrors() {
+		t.Fatalf("plugintest.Config.Platform does not fit the plugin's schema: %v", ds)
+	}
+	ctx, cancel := background(s.config.Timeout)
+	defer cancel()
+	ds, err := session.client.Configure(ctx, sdk.ConfigureRequest{
+		Platform: "conformance", Config: config, HostVersion: "0.0.0", InstallationID: s.installation, DataDir: t.TempDir(),
+	})
+	if err != nil {
+		t.Fatalf("Configure: %v\nits log:\n%s", err, session.logs())
+	}
+	if ds.HasErrors() {
+		t.Fatalf("Configure: %v", ds)
+	}
+}

@@ -1,0 +1,143 @@
+package plugintest
+
+import (
+	"context"
+	"testing"
+
+	"github.com/apm-deploy/apm/sdk"
+)
+
+// Run runs every case of the contract that the plugin can show, each as a subtest
+// of its name. A case that the plugin's capabilities or the Config leave out is
+// skipped and says why. The cases run one after the other and remove what they
+// deployed.
+func Run(t *testing.T, config Config) {
+	t.Helper()
+	s := &suite{config: config.withDefaults(t), installation: "plugintest-" + randomID()}
+	s.process = len(s.config.Command) > 0
+	t.Run("describe before configure", s.describe)
+	if s.description.Name == "" {
+		return // it said why
+	}
+	for _, c := range cases() {
+		t.Run(c.name, func(t *testing.T) {
+			if reason := s.leavesOut(c); reason != "" {
+				t.Skip(reason)
+			}
+			c.run(newBench(t, s))
+		})
+	}
+}
+
+type suite struct {
+	config       Config
+	process      bool // the cases run on a process of its own
+	installation string
+	description  sdk.Description
+}
+
+// needs says what a case cannot do without.
+type needs int
+
+const (
+	needsSpec    needs = 1 << iota // SpecV1 and SpecV2
+	needsProcess                   // a process of its own
+	needsPlugin                    // the plugin within this process
+	needsStaged
+	needsPercent
+	needsCancel
+	needsPlan
+	needsWatchTarget
+	needsLogs
+)
+
+type testCase struct {
+	name  string
+	needs needs
+	run   func(*bench)
+}
+
+// leavesOut says why a case is skipped, or "".
+func (s *suite) leavesOut(c testCase) string {
+	can := s.description.Capabilities
+	for _, one := range []struct {
+		need   needs
+		given  bool
+		reason string
+	}{
+		{needsSpec, s.config.SpecV1 != nil, "needs something to deploy: give SpecV1 and SpecV2"},
+		{needsProcess, s.process, "needs a process of its own: give Command"},
+		{needsPlugin, s.config.Plugin.New != nil, "needs the plugin within this process: give Plugin"},
+		{needsStaged, can.Staged, "the plugin has no capability staged"},
+		{needsPercent, can.Percent, "the plugin has no capability percent"},
+		{needsCancel, can.Cancel, "the plugin has no capability cancel"},
+		{needsPlan, can.Plan, "the plugin has no capability plan"},
+		{needsWatchTarget, can.WatchTarget, "the plugin has no capability watch_target"},
+		{needsLogs, can.Logs, "the plugin has no capability logs"},
+	} {
+		if c.needs&one.need != 0 && !one.given {
+			return one.reason
+		}
+	}
+	return ""
+}
+
+func cases() []testCase {
+	return []testCase{
+		{"clean start by the wire contract", needsProcess, cleanStart},
+		{"configure exactly once", 0, configureOnce},
+		{"schema round trip and diagnostic paths", 0, diagnosticPaths},
+		{"resolve reads everything", needsSpec, resolveFreezes},
+		{"deploy twice with the same id", needsSpec, deployTwice},
+		{"same id with another digest", needsSpec, otherDigest},
+		{"stale epoch refused", needsSpec, staleEpoch},
+		{"staged: no traffic before promote", needsSpec | needsStaged, noTrafficBeforePromote},
+		{"staged: cancel discards", needsSpec | needsStaged, cancelDiscards},
+		{"staged: steps", needsSpec | needsStaged | needsPercent, promoteSteps},
+		{"cancel during deploy, then recover", needsSpec | needsCancel, cancelThenRecover},
+		{"kill between accept and answer", needsSpec | needsProcess, killAndRecover},
+		{"kill while a candidate waits", needsSpec | needsProcess | needsStaged, killCandidate},
+		{"watch: state first, outcome last, again", needsSpec, watchAgain},
+		{"watch: resume", needsSpec, watchResume},
+		{"watch: expired token", needsSpec, watchExpired},
+		{"watch: heartbeat", needsSpec, watchHeartbeat},
+		{"watch: target", needsSpec | needsWatchTarget, watchTarget},
+		{"10,000 log lines with a slow reader", needsSpec, slowReader},
+		{"logs", needsSpec | needsLogs, readLogs},
+		{"snapshot, deploy, rollback", needsSpec, rollbackRestores},
+		{"rollback twice", needsSpec, rollbackTwice},
+		{"rollback to empty removes", needsSpec, rollbackToEmpty},
+		{"state changed in between refused", needsSpec, stateChanged},
+		{"plan changes nothing", needsSpec | needsPlan, planChangesNothing},
+		{"old handle version", needsSpec, oldHandle},
+		{"16 MiB + 1 refused politely", 0, tooLarge},
+		{"drain while busy", needsSpec, drainWhileBusy},
+		{"lifeline closes", needsProcess, lifelineCloses},
+		{"panic becomes an internal error", needsPlugin, panics},
+		{"secrets absent from logs and diffs", needsSpec, secretsStayInside},
+		{"no goroutine left", needsSpec | needsPlugin, noGoroutineLeft},
+	}
+}
+
+// describe asks a plugin that was not configured, which every other case builds
+// on.
+func (s *suite) describe(t *testing.T) {
+	session := s.start(t, nil)
+	description, err := session.client.Describe(context.Background())
+	switch {
+	case err != nil:
+		t.Fatalf("Describe before Configure: %v", err)
+	case description.Name == "" || description.Version == "":
+		t.Fatalf("Describe: name %q and version %q must be given", description.Name, description.Version)
+	case description.Capabilities.Staged && !description.Capabilities.Cancel:
+		t.Error("Describe: staged requires cancel")
+	case description.Capabilities.Percent && !description.Capabilities.Staged:
+		t.Error("Describe: percent requires staged")
+	}
+	for of, schema := range map[string]interface{ Validate() error }{"config": description.Config, "spec": description.Spec} {
+		if err := schema.Validate(); err != nil {
+			t.Errorf("Describe: schema of %s: %v", of, err)
+		}
+	}
+	s.description = description
+}
