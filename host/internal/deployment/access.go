@@ -18,8 +18,9 @@ var rank = map[Role]int{RoleViewer: 1, RoleDeployer: 2, RoleAdmin: 3}
 // Valid says whether r is a role.
 func (r Role) Valid() bool { return rank[r] > 0 }
 
-// Allows says whether r contains needed.
-func (r Role) Allows(needed Role) bool { return rank[r] > 0 && rank[r] >= rank[needed] }
+// Allows says whether r contains needed. What needs a role that does not exist
+// is allowed to nobody.
+func (r Role) Allows(needed Role) bool { return needed.Valid() && rank[r] >= rank[needed] }
 
 // Actor is who did something.
 type Actor struct {

@@ -78,7 +78,7 @@ type Check struct {
 	Failures   int           `json:"failures"`              // in a row, up to now
 	Since      time.Time     `json:"since"`                 // of Status
 	At         time.Time     `json:"at"`                    // last look
-	EverPassed bool `json:"ever_passed,omitempty"` // since this checkup began
+	EverPassed bool          `json:"ever_passed,omitempty"` // since this checkup began
 	// Thresholds that Status was made with.
 	NeedPasses   int           `json:"need_passes"`
 	NeedFailures int           `json:"need_failures"`

@@ -56,8 +56,9 @@ func (c *Check) Passing() bool { return c.Status == Healthy && c.Passes >= c.Nee
 // Failing says whether the check has failed often enough in a row to be held
 // against what it checks. Before its first pass a check may fail for Startup,
 // or, with none, until the deadline of the operation: a slow start is no fault.
+// While nobody can look, failures seen before are held against nothing.
 func (c *Check) Failing(began, now time.Time) bool {
-	if c.Failures == 0 || c.Failures < c.NeedFailures {
+	if c.Status != Unhealthy || c.Failures == 0 || c.Failures < c.NeedFailures {
 		return false
 	}
 	if c.EverPassed {

@@ -44,7 +44,7 @@ var successors = map[Status][]Status{
 	Pending:        {Preparing, Cancelled, Failed},
 	Preparing:      {Deploying, Verifying, Completed, Failed, Cancelled},
 	Deploying:      {Verifying, Completed, Failed, Cancelled, RollingBack},
-	Verifying:      {Completed, Failed, RollingBack},
+	Verifying:      {Completed, Failed, Cancelled, RollingBack}, // cancelled: all was unchanged
 	RollingBack:    {RolledBack, RollbackFailed},
 	Completed:      {RollingBack},
 	Failed:         {RollingBack},

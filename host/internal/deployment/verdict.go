@@ -73,11 +73,14 @@ func describe(checks []Check) string {
 	parts := make([]string, 0, len(checks))
 	for _, c := range checks {
 		status := string(c.Status)
-		if c.Failures > 1 {
-			status = fmt.Sprintf("failed %d times in a row", c.Failures)
-		}
 		if status == "" {
 			status = string(Unknown)
+		}
+		switch {
+		case c.Failures > 1 && c.Status == Unknown:
+			status = fmt.Sprintf("unknown after %d failures in a row", c.Failures)
+		case c.Failures > 1:
+			status = fmt.Sprintf("failed %d times in a row", c.Failures)
 		}
 		text := fmt.Sprintf("check %s %s", c.Name, status)
 		if c.Message != "" {
