@@ -2,8 +2,11 @@ package plugintest_test
 
 import (
 	"encoding/json"
+	"errors"
 	"os"
+	"os/exec"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
 
@@ -11,8 +14,10 @@ import (
 	"github.com/apm-deploy/apm/sdk/plugintest"
 	"github.com/apm-deploy/apm/sdk/plugintest/internal/fake"
 	"github.com/apm-deploy/apm/sdk/serve"
-	"github.com/apm-deploy/apm/sdk/wire"
 )
+
+// envFault has TestFakeWithin run a fake that breaks a rule.
+const envFault = "APM_TEST_FAULT"
 
 // TestMain is the fake plugin too: the suite starts this binary again as one.
 func TestMain(m *testing.M) {
@@ -79,7 +84,7 @@ func TestFakeAsProcess(t *testing.T) {
 
 func TestFakeWithin(t *testing.T) {
 	t.Parallel()
-	c := config(t, "")
+	c := config(t, os.Getenv(envFault))
 	c.Plugin = fake.Plugin()
 	plugintest.Run(t, c)
 }
@@ -91,5 +96,34 @@ func TestFakeWithoutSpecs(t *testing.T) {
 	plugintest.Run(t, plugintest.Config{Platform: c.Platform, Plugin: fake.Plugin()})
 }
 
-var _ = strings.Contains
-var _ = wire.PluginKey
+// A suite that finds nothing proves nothing: each fault of the fake breaks one
+// rule, and the case of that rule must fail.
+func TestSuiteFindsFaults(t *testing.T) {
+	t.Parallel()
+	for fault, name := range map[string]string{
+		"leak":      "secrets absent from logs and diffs",
+		"diff":      "secrets absent from logs and diffs",
+		"late":      "resolve reads everything",
+		"rollback":  "snapshot, deploy, rollback",
+		"keep":      "rollback to empty removes",
+		"epoch":     "stale epoch refused",
+		"mismatch":  "same id with another digest",
+		"expected":  "state changed in between refused",
+		"eager":     "staged: no traffic before promote",
+		"forgetful": "cancel during deploy, then recover",
+		"token":     "watch: expired token",
+		"stateless": "watch: state first, outcome last, again",
+	} {
+		t.Run(fault, func(t *testing.T) {
+			t.Parallel()
+			inner := "^TestFakeWithin$/^" + strings.ReplaceAll(regexp.QuoteMeta(name), " ", "_") + "$"
+			cmd := exec.CommandContext(t.Context(), os.Args[0], "-test.run", "^TestFakeWithin$/^describe_before_configure$|"+inner, "-test.v")
+			cmd.Env = append(os.Environ(), envFault+"="+fault)
+			out, err := cmd.CombinedOutput()
+			var exit *exec.ExitError
+			if !errors.As(err, &exit) || !strings.Contains(string(out), "--- FAIL: TestFakeWithin/"+strings.ReplaceAll(name, " ", "_")) {
+				t.Errorf("the case %q does not find it: %v\n%s", name, err, out)
+			}
+		})
+	}
+}
