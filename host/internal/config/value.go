@@ -1,15 +1,11 @@
 package config
 
 import (
-	"encoding/json"
 	"fmt"
 	"path/filepath"
-	"strconv"
 	"strings"
 
-	"github.com/hashicorp/hcl/v2"
 	"github.com/hashicorp/hcl/v2/ext/typeexpr"
-	"github.com/hashicorp/hcl/v2/hclsyntax"
 	"github.com/zclconf/go-cty/cty"
 	"github.com/zclconf/go-cty/cty/convert"
 	ctyjson "github.com/zclconf/go-cty/cty/json"
@@ -111,10 +107,18 @@ func (d decoder) given(s *schema.Attribute, a *attribute, kind cty.Type, default
 		d.ps.add(a.valueAt, "", "the value of %q is not known", s.Name)
 		return got, false
 	}
+	if path, huge := hugeNumber(got); huge {
+		d.ps.add(a.in(path), "write a smaller one", "%q holds a number out of all range", s.Name)
+		return got, false
+	}
 	if defaults != nil && !got.IsNull() {
 		got = defaults.Apply(got)
 	}
 	converted, err := convert.Convert(got, kind)
+	if path, huge := hugeNumber(converted); err == nil && huge {
+		d.ps.add(a.in(path), "write a smaller one", "%q holds a number out of all range", s.Name)
+		return got, false
+	}
 	if err != nil {
 		path, err := blame(got, kind, err)
 		d.ps.add(a.in(path), "its type is "+s.Type, "wrong type for %q: %v", s.Name, err)
@@ -126,22 +130,6 @@ func (d decoder) given(s *schema.Attribute, a *attribute, kind cty.Type, default
 		return converted, d.ps.count() == before
 	}
 	return converted, true
-}
-
-// blame finds the part of v that cannot have its type: of a list or a map the
-// first element that cannot.
-func blame(v cty.Value, kind cty.Type, err error) ([]string, error) {
-	if v.IsNull() || !v.CanIterateElements() || !kind.IsCollectionType() || (kind.IsMapType() != (v.Type().IsObjectType() || v.Type().IsMapType())) {
-		return nil, err
-	}
-	for it := v.ElementIterator(); it.Next(); {
-		key, element := it.Element()
-		if _, err := convert.Convert(element, kind.ElementType()); err != nil {
-			rest, err := blame(element, kind.ElementType(), err)
-			return append(steps(cty.Path{cty.IndexStep{Key: key}}), rest...), err
-		}
-	}
-	return nil, err
 }
 
 // path makes a path absolute: relative to the file that it stands in. Over REST
@@ -159,157 +147,4 @@ func (d decoder) path(text string, at place) string {
 		}
 		return absolute(at.src.dir(), text)
 	}
-}
-
-// mapTexts replaces every text in v.
-func mapTexts(v cty.Value, at []string, replace func(text string, path []string) string) cty.Value {
-	out, err := cty.Transform(v, func(path cty.Path, one cty.Value) (cty.Value, error) {
-		if one.IsNull() || one.Type() != cty.String {
-			return one, nil
-		}
-		return cty.StringVal(replace(one.AsString(), append(at, steps(path)...))), nil
-	})
-	if err != nil {
-		return v
-	}
-	return out
-}
-
-// in returns the place of a part of the value.
-func (a *attribute) in(path []string) place {
-	if a.expr == nil {
-		return a.valueAt.in(path...)
-	}
-	at, expr := a.valueAt, hclsyntax.Expression(a.expr)
-	for _, step := range path {
-		expr = partOf(expr, step)
-		if expr == nil {
-			break
-		}
-		at.start = expr.Range().Start
-	}
-	return at
-}
-
-func partOf(expr hclsyntax.Expression, step string) hclsyntax.Expression {
-	switch e := expr.(type) {
-	case *hclsyntax.TupleConsExpr:
-		if i, err := strconv.Atoi(step); err == nil && i >= 0 && i < len(e.Exprs) {
-			return e.Exprs[i]
-		}
-	case *hclsyntax.ObjectConsExpr:
-		for _, item := range e.Items {
-			key, diags := item.KeyExpr.Value(nil)
-			if !diags.HasErrors() && key.Type() == cty.String && key.IsKnown() && !key.IsNull() && key.AsString() == step {
-				return item.ValueExpr
-			}
-		}
-	}
-	return nil
-}
-
-func steps(path cty.Path) []string {
-	var out []string
-	for _, step := range path {
-		switch s := step.(type) {
-		case cty.GetAttrStep:
-			out = append(out, s.Name)
-		case cty.IndexStep:
-			switch s.Key.Type() {
-			case cty.String:
-				out = append(out, s.Key.AsString())
-			case cty.Number:
-				out = append(out, s.Key.AsBigFloat().Text('f', -1))
-			}
-		}
-	}
-	return out
-}
-
-// typeOf reads a type expression.
-func typeOf(text string) (cty.Type, *typeexpr.Defaults, error) {
-	expr, diags := hclsyntax.ParseExpression([]byte(text), "type", hcl.InitialPos)
-	if diags.HasErrors() {
-		return cty.NilType, nil, diags
-	}
-	kind, defaults, diags := typeexpr.TypeConstraintWithDefaults(expr)
-	if diags.HasErrors() {
-		return cty.NilType, nil, diags
-	}
-	return kind, defaults, nil
-}
-
-// json renders the object as the plugin sees it: every attribute is there, null
-// where it has no value; a single block that is absent is null.
-func (o *object) json() (json.RawMessage, error) {
-	members := map[string]json.RawMessage{}
-	for name, v := range o.attrs {
-		raw, err := ctyjson.Marshal(v.Value, v.kind)
-		if err != nil {
-			return nil, fmt.Errorf("encode %q: %w", name, err)
-		}
-		members[name] = raw
-	}
-	for _, nested := range o.g.Blocks {
-		raw, err := blocksJSON(nested.Nesting, o.blocks[nested.Name])
-		if err != nil {
-			return nil, err
-		}
-		members[nested.Name] = raw
-	}
-	return json.Marshal(members)
-}
-
-func blocksJSON(nesting schema.Nesting, children []child) (json.RawMessage, error) {
-	list, labelled := []json.RawMessage{}, map[string]json.RawMessage{}
-	for _, c := range children {
-		raw, err := c.json()
-		if err != nil {
-			return nil, err
-		}
-		list = append(list, raw)
-		labelled[c.label] = raw
-	}
-	switch {
-	case nesting == schema.Map:
-		return json.Marshal(labelled)
-	case nesting == schema.List:
-		return json.Marshal(list)
-	case len(list) > 0:
-		return list[0], nil
-	default:
-		return json.RawMessage("null"), nil
-	}
-}
-
-// locate returns the place of the value at path, as deep as it was written.
-func (o *object) locate(path []string) place {
-	if len(path) == 0 {
-		return o.at
-	}
-	if v, ok := o.attrs[path[0]]; ok {
-		if v.attr != nil {
-			return v.attr.in(path[1:])
-		}
-		return o.at.in(path...)
-	}
-	nested := nestedOf(o.g, path[0])
-	if nested == nil {
-		return o.at.in(path...)
-	}
-	children := o.blocks[path[0]]
-	if nested.Nesting == schema.Single && len(children) > 0 {
-		return children[0].locate(path[1:])
-	}
-	if len(path) > 1 {
-		for i, c := range children {
-			if (nested.Nesting == schema.Map && c.label == path[1]) || (nested.Nesting == schema.List && strconv.Itoa(i) == path[1]) {
-				return c.locate(path[2:])
-			}
-		}
-	}
-	if len(children) > 0 && o.at.src != nil {
-		return children[0].at
-	}
-	return o.at.in(path...)
 }
