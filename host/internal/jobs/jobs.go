@@ -14,7 +14,7 @@ import (
 	"time"
 )
 
-// ErrUnknown: no job of that name is registered.
+// ErrUnknown says that no job of that name is registered.
 var ErrUnknown = errors.New("unknown job")
 
 // Runner runs registered jobs, each by its period.

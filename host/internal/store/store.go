@@ -140,7 +140,7 @@ type Upkeep interface {
 	// and the blobs that nothing else refers to. It keeps what runs, what it
 	// would be rolled back to, and what unfinished work refers to.
 	Retain(ctx context.Context, count int, age time.Duration) (removed int, err error)
-	// Close ends the store; nothing may be in flight.
+	// Close ends the store; nothing may be in flight. A second time it does nothing.
 	Close() error
 }
 

@@ -54,6 +54,7 @@ type Store struct {
 	// ailing is set from a write that found the store unavailable to one that
 	// did not.
 	ailing atomic.Bool
+	closed atomic.Bool
 }
 
 var _ store.Store = (*Store)(nil)
@@ -98,6 +99,11 @@ func Open(ctx context.Context, config Config) (_ *Store, err error) {
 	readers := max(4, runtime.GOMAXPROCS(0))
 	s.readers.SetMaxOpenConns(readers)
 	s.readers.SetMaxIdleConns(readers)
+	// One reader stays from now on: it keeps the write-ahead log and its index open
+	// when the writer has to begin anew, as after a full disk.
+	if err := s.Health(ctx); err != nil {
+		return nil, s.opening(err)
+	}
 	return s, nil
 }
 
@@ -134,8 +140,13 @@ func (s *Store) Health(ctx context.Context) error {
 }
 
 // Close moves what the write-ahead log holds into the file and gives the file
-// lock back.
-func (s *Store) Close() error { return s.close(context.Background()) }
+// lock back. A second time it does nothing.
+func (s *Store) Close() error {
+	if s.closed.Swap(true) {
+		return nil
+	}
+	return s.close(context.Background())
+}
 
 func (s *Store) close(ctx context.Context) error {
 	var errs []error

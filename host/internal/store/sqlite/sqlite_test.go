@@ -44,3 +44,12 @@ func open(t *testing.T, c sqlite.Config) *sqlite.Store {
 	})
 	return s
 }
+
+// elsewhere is the configuration of a database in the directory, sealed by a key
+// that lies somewhere else.
+func elsewhere(t *testing.T, directory string) sqlite.Config {
+	t.Helper()
+	c := config(t, t.TempDir())
+	c.Path = filepath.Join(directory, "apm.db")
+	return c
+}

@@ -141,10 +141,11 @@ func readPastRuns(f *fixture) {
 	run("v1", 10, deployment.Completed)
 	run("v2", 20, deployment.Failed)
 	d := run("v3", 30, deployment.Completed)
-	want := func(seconds time.Duration) deployment.PastRun {
+	want := func(seconds int) deployment.PastRun {
+		deploying := time.Duration(seconds-2) * time.Second
 		return deployment.PastRun{
-			Stages:     map[deployment.Status]time.Duration{deployment.Preparing: 2 * time.Second, deployment.Deploying: (seconds - 2) * time.Second},
-			Components: map[string]time.Duration{"web": (seconds - 2) * time.Second},
+			Stages:     map[deployment.Status]time.Duration{deployment.Preparing: 2 * time.Second, deployment.Deploying: deploying},
+			Components: map[string]time.Duration{"web": deploying},
 			Total:      59 * time.Second, // a minute, and a second of waiting
 		}
 	}
