@@ -33,7 +33,8 @@ func CheckRollback(d *Deployment, state TargetState, targetVersion string) error
 	default:
 		return &Error{
 			Code: Conflict, Holder: state.Current,
-			Message: fmt.Sprintf("deployment %s is not current: %s runs on %s by deployment %s", d.ID, state.Version, d.Target, state.Current),
+			Message: fmt.Sprintf("deployment %s is not current: %s runs on %s by deployment %s",
+				d.ID, versionOrNothing(state.Version, false), d.Target, state.Current),
 			Remedy:  "apm deploy rollback " + state.Current,
 		}
 	}
@@ -67,7 +68,25 @@ func (d *Deployment) Changed(c *Component) bool {
 		return false
 	}
 	s := d.Runs[0].Step(c.Name)
-	return s != nil && len(s.Operations) > 0 && !s.Undone
+	return s != nil && s.changed()
+}
+
+// changed looks at every operation: the last one may have been refused, or
+// undone, after one before it had failed half way. One without outcome may
+// change something yet.
+func (s *Step) changed() bool {
+	for i := range s.Operations {
+		outcome := s.Operations[i].Outcome
+		last := i == len(s.Operations)-1
+		switch {
+		case outcome == nil:
+			return true
+		case outcome.Result == ResultRefused, last && s.Undone:
+		default:
+			return true
+		}
+	}
+	return false
 }
 
 // ChangedAny says whether the deployment changed the platform at all.
