@@ -71,6 +71,12 @@ func app(args []string) int {
 	handler.HandleFunc("/env", func(w http.ResponseWriter, _ *http.Request) {
 		fmt.Fprint(w, strings.Join(os.Environ(), "\n"))
 	})
+	handler.HandleFunc("/flood", func(_ http.ResponseWriter, r *http.Request) {
+		for n := range number(r.URL.Query().Get("lines")) {
+			fmt.Println("flood", n)
+		}
+		fmt.Println("flood ends")
+	})
 	handler.HandleFunc("/exit", func(http.ResponseWriter, *http.Request) { os.Exit(9) })
 	if os.Getenv("PORT") == "" {
 		select {}

@@ -31,6 +31,9 @@ func (p *Platform) Plan(ctx context.Context, request sdk.PlanRequest) (sdk.Plan,
 		return sdk.Plan{}, err
 	}
 	plan := sdk.Plan{ObservedDigest: now.Observed}
+	if request.Kind == sdk.OperationRollback {
+		plan.NotRestored = notRestored(goal)
+	}
 	for _, name := range now.Changed {
 		plan.Diagnostics.Warnf(nil, "file %s of the release that serves was changed by somebody else", name)
 	}
@@ -50,9 +53,6 @@ func (p *Platform) Plan(ctx context.Context, request sdk.PlanRequest) (sdk.Plan,
 			before, was = &old.Release, old.Version
 		}
 		plan.Steps = changeSteps(component, was, version, before, *goal, store)
-	}
-	if request.Kind == sdk.OperationRollback {
-		plan.NotRestored = notRestored(goal)
 	}
 	return plan, nil
 }

@@ -15,8 +15,8 @@ import (
 
 const (
 	maintainEvery = 2 * time.Second
-	idleEvery     = 200 * time.Millisecond
-	idleEnd       = time.Second // of nobody asking, once there is nothing to run
+	idleEvery     = 100 * time.Millisecond
+	idleEnd       = 500 * time.Millisecond // of nobody asking, once there is nothing to run
 )
 
 // maintain looks after what somebody else may have taken away, until the shim
