@@ -42,6 +42,7 @@ type child struct {
 	mu       sync.Mutex
 	startErr error
 	pid      int
+	killed   bool // by us
 	reaped   bool
 	state    *os.ProcessState
 }
@@ -145,6 +146,7 @@ func (c *child) kill() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.pid > 0 && !c.reaped {
+		c.killed = true
 		_ = killGroup(c.pid)
 	}
 }
@@ -164,6 +166,17 @@ func (c *child) Wait(context.Context) error {
 func (c *child) Kill(context.Context) error {
 	c.kill()
 	return nil
+}
+
+// byItself says whether the process ended without being killed by the host.
+func (c *child) byItself() bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.state == nil {
+		return false
+	}
+	status, ok := c.state.Sys().(syscall.WaitStatus)
+	return !c.killed || (ok && !status.Signaled())
 }
 
 // ending says how the process ended, as a clause.

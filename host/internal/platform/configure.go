@@ -68,7 +68,7 @@ func (c *Catalog) configure(ctx context.Context, p *process, pin Pin, spec Spec,
 		problems = append(problems, problem)
 	}
 	if diagnostics.HasErrors() {
-		e := unusable(nil, fmt.Sprintf("correct the block of platform %q in config.hcl, then restart the platform or the host", spec.Name),
+		e := unusable(nil, fmt.Sprintf("correct the block of platform %q in config.hcl", spec.Name),
 			"platform %q: its plugin refuses the configuration", spec.Name)
 		e.Problems = problems
 		return description, mistake{e}

@@ -27,6 +27,11 @@ func (c *Catalog) Install(ctx context.Context, name string) (Pin, error) {
 	if err != nil {
 		return Pin{}, err
 	}
+	return c.place(ctx, pin)
+}
+
+// place returns the pin with its private copy.
+func (c *Catalog) place(ctx context.Context, pin Pin) (Pin, error) {
 	c.installing.Lock()
 	defer c.installing.Unlock()
 	pin.Path = filepath.Join(c.config.DataDir, copiesDir, pin.SHA256, pin.Plugin.Name)

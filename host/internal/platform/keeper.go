@@ -35,6 +35,7 @@ type keeper struct {
 	pin         *Pin
 	changed     chan struct{} // closed at the next change
 	interrupt   context.CancelFunc
+	again       bool // Restart was called
 }
 
 func newKeeper(config SupervisorConfig, spec Spec, log *slog.Logger) *keeper {
@@ -54,19 +55,21 @@ func newKeeper(config SupervisorConfig, spec Spec, log *slog.Logger) *keeper {
 func (k *keeper) run(ctx, hurry context.Context) {
 	var counts tally
 	for {
-		turn := k.begin(ctx)
+		turn, byHand := k.begin(ctx)
+		if byHand { // as if nothing had been
+			counts = tally{}
+			k.forget()
+		}
 		err := k.live(turn, hurry)
 		if turn.Err() == nil {
 			k.wait(turn, err, &counts)
 		}
 		k.end()
 		if ctx.Err() != nil {
-			k.set(func(s *State) { s.Phase, s.Reason, s.Err, s.NextStart = Stopped, "the host is stopping", nil, time.Time{} })
+			k.set(func(s *State) {
+				s.Phase, s.Reason, s.Err, s.NextStart = Stopped, "the host is stopping", nil, time.Time{}
+			})
 			return
-		}
-		if turn.Err() != nil { // by hand: as if nothing had been
-			counts = tally{}
-			k.forget()
 		}
 	}
 }
@@ -99,13 +102,15 @@ func (k *keeper) wait(turn context.Context, err error, counts *tally) {
 	}
 }
 
-// begin opens a turn, which Restart can end.
-func (k *keeper) begin(ctx context.Context) context.Context {
+// begin opens a turn, which Restart can end, and says whether one has been asked
+// for since the last began.
+func (k *keeper) begin(ctx context.Context) (turn context.Context, byHand bool) {
 	turn, cancel := context.WithCancel(ctx)
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	k.interrupt = cancel
-	return turn
+	byHand, k.again = k.again, false
+	return turn, byHand
 }
 
 func (k *keeper) end() {
@@ -117,7 +122,7 @@ func (k *keeper) end() {
 // restart ends the turn. From now on nobody gets the old process.
 func (k *keeper) restart() {
 	k.set(func(s *State) {
-		k.client = nil
+		k.client, k.again = nil, true
 		if s.Phase != Stopped {
 			s.Phase, s.Reason, s.Err, s.NextStart = Draining, "restarted by hand", nil, time.Time{}
 		}
@@ -162,7 +167,7 @@ func (k *keeper) describe() (sdk.Description, error) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	if k.description == nil {
-		return sdk.Description{}, k.state.unavailable()
+		return sdk.Description{}, k.state.unavailable(nil)
 	}
 	return *k.description, nil
 }

@@ -51,9 +51,12 @@ func (k *keeper) install(turn context.Context) (Pin, error) {
 	if known != nil && k.catalog.has(turn, *known) {
 		return *known, nil
 	}
-	pin, err := k.catalog.Install(turn, k.spec.Plugin)
+	pin, err := k.catalog.Verify(turn, k.spec.Plugin)
 	if err != nil {
 		return Pin{}, mistake{err}
+	}
+	if pin, err = k.catalog.place(turn, pin); err != nil {
+		return Pin{}, err
 	}
 	k.mu.Lock()
 	k.pin = &pin

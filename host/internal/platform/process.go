@@ -123,6 +123,8 @@ func (p *process) connect(ctx context.Context, l launch) error {
 		return ctx.Err()
 	case err != nil || !inTime:
 		return p.explainStart(l, err, inTime)
+	case checkHandshake(l.plugin.Name, p.child.out.text(), nil) != nil:
+		return checkHandshake(l.plugin.Name, p.child.out.text(), nil)
 	case p.platform == nil:
 		return fmt.Errorf("start plugin %q: go-plugin dispensed no platform", l.plugin.Name)
 	}

@@ -62,7 +62,8 @@ func makeRunDir(base string) (_ *runDir, err error) {
 			err = errors.Join(err, os.RemoveAll(path))
 		}
 	}()
-	if length := len(filepath.Join(path, longestSocket)); length > maxSocketPath {
+	path = filepath.Clean(path)
+	if length := len(path) + 1 + len(longestSocket); length > maxSocketPath {
 		return nil, fmt.Errorf("%q is too long a path: its sockets would have %d bytes, the limit is %d", base, length, maxSocketPath)
 	}
 	lock, err := os.OpenFile(filepath.Join(path, runLock), os.O_RDWR|os.O_CREATE|os.O_EXCL, 0o600)

@@ -49,8 +49,10 @@ func (p *process) explainStart(l launch, cause error, inTime bool) error {
 	select {
 	case <-p.child.exited:
 		<-p.child.settled
-		return unusable(cause, ownerRemedy, "plugin %q: %s before it was ready%s", name, p.child.ending(), p.lastWords())
 	case <-timer.C:
+	}
+	if p.child.byItself() {
+		return unusable(cause, ownerRemedy, "plugin %q: %s before it was ready%s", name, p.child.ending(), p.lastWords())
 	}
 	if line == "" {
 		return unusable(cause, ownerRemedy, "plugin %q: closed its standard output without a handshake%s", name, p.lastWords())

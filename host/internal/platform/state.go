@@ -40,10 +40,11 @@ type State struct {
 	Err        error             // behind Reason, with its remedy and problems
 }
 
-// unavailable is the error of a call that needs the platform.
-func (s State) unavailable() error {
+// unavailable is the error of a call that needs the platform; also is a further
+// cause.
+func (s State) unavailable(also error) error {
 	e := &deployment.Error{
-		Code: deployment.Unavailable, Err: s.Err,
+		Code: deployment.Unavailable, Err: errors.Join(s.Err, also),
 		Message: fmt.Sprintf("platform %q is %s", s.Platform, s.Phase),
 	}
 	if s.Reason != "" {
@@ -54,9 +55,9 @@ func (s State) unavailable() error {
 		e.Remedy, e.Problems = cause.Remedy, cause.Problems
 	}
 	if s.Phase == Broken {
-		restart := "apm plugin restart " + s.Platform
+		restart := "restart the platform or the host"
 		if e.Remedy != "" {
-			restart = e.Remedy + "; then " + restart
+			restart = e.Remedy + ", then " + restart
 		}
 		e.Remedy = restart
 	}

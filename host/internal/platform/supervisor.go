@@ -2,7 +2,6 @@ package platform
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"log/slog"
 	"sync"
@@ -105,7 +104,7 @@ func (s *Supervisor) Get(name string) (sdk.Platform, error) {
 	}
 	state, client, _ := k.look()
 	if client == nil || state.Phase != Ready {
-		return nil, state.unavailable()
+		return nil, state.unavailable(nil)
 	}
 	return client, nil
 }
@@ -124,12 +123,12 @@ func (s *Supervisor) Await(ctx context.Context, name string) (sdk.Platform, erro
 		case client != nil:
 			return client, nil
 		case state.Phase == Stopped:
-			return nil, state.unavailable()
+			return nil, state.unavailable(nil)
 		}
 		select {
 		case <-changed:
 		case <-ctx.Done():
-			return nil, errors.Join(state.unavailable(), ctx.Err())
+			return nil, state.unavailable(ctx.Err())
 		}
 	}
 }

@@ -1,0 +1,3 @@
+package platform_test
+
+func beHost(string) int { return 1 }
