@@ -183,7 +183,7 @@ func (w *work) define() (deployment.Definition, error) {
 		}
 		def.Components = append(def.Components, one)
 	}
-	if w.asked != "" && !slices.ContainsFunc(def.Components, func(c deployment.ComponentDefinition) bool { return c.Platform == w.asked }) && len(def.Components) > 0 {
+	if !w.ps.failed() && w.asked != "" && !slices.ContainsFunc(def.Components, func(c deployment.ComponentDefinition) bool { return c.Platform == w.asked }) {
 		w.ps.add(field("platform"), "leave it out, or remove platform from the component that is to run there", "no component of %s runs on platform %q: each names another", quote(w.req.Name), w.asked)
 	}
 	w.checkDependencies(components, def.Components)

@@ -222,6 +222,18 @@ func TestDefineFromRequestAlone(t *testing.T) {
 	}
 }
 
+// The platform of the last deployment is not there any more.
+func TestDefineLastPlatformGone(t *testing.T) {
+	t.Parallel()
+	a := applications(t, write(t, nil))
+	last := deployment.Definition{Source: deployment.Source{Request: deployment.Request{Name: "solo", Platform: "gone", Configuration: raw(`{"command":["x"]}`)}}}
+	_, _, err := a.Define(t.Context(), deployment.Request{Name: "solo", Version: "v2"}, &last)
+	want := `the platform of the last deployment is not configured any more; platform: there is no platform "gone"; known platforms: process, kubernetes, prod-eu; name another one`
+	if err == nil || err.Error() != want {
+		t.Errorf("got %v\nwant %s", err, want)
+	}
+}
+
 // jsonEqual compares JSON by what it means.
 var jsonEqual = cmp.Comparer(func(a, b json.RawMessage) bool {
 	var x, y any

@@ -15,13 +15,18 @@ func (w *work) inherit() error {
 		w.req.Environment = w.last.Environment
 	}
 	before, _ := w.config.Platform(old.Platform)
-	now, ok := w.config.Platform(w.req.Platform)
-	if !ok {
-		return w.gone(w.req.Platform)
+	name := w.req.Platform
+	if name == "" {
+		name = w.config.DefaultPlatform
+	}
+	now, ok := w.config.Platform(name)
+	if name != "" && !ok {
+		w.checkPlatform(field("platform"), name)
+		return w.ps.err("the platform of the last deployment is not configured any more", "name another one")
 	}
 	w.req.HealthChecks = mergeHealthChecks(old.HealthChecks, w.req.HealthChecks)
 	w.req.Policy = mergeJSON(&policyGrammar, old.Policy, w.req.Policy)
-	if before.Plugin != now.Plugin {
+	if !ok || before.Plugin != now.Plugin {
 		return nil
 	}
 	s, err := w.schema(now.Name)
@@ -30,12 +35,6 @@ func (w *work) inherit() error {
 	}
 	w.req.Configuration = mergeJSON(&s.Block, old.Configuration, w.req.Configuration)
 	return nil
-}
-
-// gone reports a platform that was used last and is not configured any more.
-func (w *work) gone(platform string) error {
-	w.checkPlatform(field("platform"), platform)
-	return w.ps.err("the platform of the last deployment is not configured any more", "name another one")
 }
 
 // mergeHealthChecks lays checks on top of others: one of the same name and
