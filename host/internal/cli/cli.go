@@ -40,7 +40,7 @@ func Run(ctx context.Context, streams Streams, args []string) ExitCode {
 	err := root.ExecuteContext(ctx)
 	code := exitCode(err)
 	if err != nil && err.Error() != "" {
-		renderError(s.err, err)
+		renderError(s.err, s.unreachable(err))
 		if code == ExitUsage {
 			fmt.Fprintf(s.err, "  %s --help shows how it is used\n", s.path)
 		}
@@ -58,7 +58,9 @@ type session struct {
 
 	flags  globals
 	format output.Options
-	path   string // of the command that runs, "apm deploy start"
+	// reached is the URL of the host that was connected to last.
+	reached string
+	path    string // of the command that runs, "apm deploy start"
 }
 
 // globals are the flags that every command has.

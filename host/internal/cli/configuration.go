@@ -8,13 +8,14 @@ import (
 	"path/filepath"
 	"strings"
 
+	"github.com/apm-deploy/apm/api/client"
 	apiv1 "github.com/apm-deploy/apm/api/v1"
 )
 
 // configuration reads what --config and --set say into the body's
 // configuration. Over REST a relative path has no beginning: the schema says
 // which keys are paths, and they are made absolute here.
-func (s *session) configuration(ctx context.Context, c *remote, request apiv1.StartRequest, file string, set []string) (json.RawMessage, error) {
+func (s *session) configuration(ctx context.Context, c *client.Client, request apiv1.StartRequest, file string, set []string) (json.RawMessage, error) {
 	paths, err := s.pathKeys(ctx, c, request.Platform)
 	if err != nil {
 		return nil, err
@@ -95,7 +96,7 @@ type pathSet map[string]bool
 
 // pathKeys asks which keys of a platform's spec are paths; without a platform
 // those of the only one, or of config.hcl's default.
-func (s *session) pathKeys(ctx context.Context, c *remote, platform string) (pathSet, error) {
+func (s *session) pathKeys(ctx context.Context, c *client.Client, platform string) (pathSet, error) {
 	platforms := []string{platform}
 	if platform == "" {
 		list, err := c.Plugins(ctx)

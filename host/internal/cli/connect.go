@@ -11,13 +11,14 @@ import (
 	"path/filepath"
 	"strings"
 
+	"github.com/apm-deploy/apm/api/client"
 	"github.com/apm-deploy/apm/host/internal/access"
 	"github.com/apm-deploy/apm/host/internal/config"
 	"github.com/apm-deploy/apm/host/internal/deployment"
 )
 
 // defaultURL is where a host listens that nobody configured.
-const defaultURL = "http://localhost:8080"
+const defaultURL = client.DefaultURL
 
 // hostFile is what a running host writes to host.json in its data directory.
 type hostFile struct {
@@ -161,4 +162,14 @@ func readHostFile(dir string) (hostFile, error) {
 		return running, fmt.Errorf("read %q: %w", filepath.Join(dir, "host.json"), err)
 	}
 	return running, nil
+}
+
+// connect finds the host. Whether it answers is seen at the first call.
+func (s *session) connect() (*client.Client, error) {
+	door, err := s.door()
+	if err != nil {
+		return nil, err
+	}
+	s.reached = door.url
+	return client.New(client.Config{URL: door.url, Token: door.token, UserAgent: "apm/" + Version})
 }

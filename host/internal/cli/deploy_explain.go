@@ -9,6 +9,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/apm-deploy/apm/api/client"
 	apiv1 "github.com/apm-deploy/apm/api/v1"
 	"github.com/apm-deploy/apm/host/internal/cli/output"
 	"github.com/apm-deploy/apm/host/internal/deployment"
@@ -48,7 +49,7 @@ done about it, and what runs now.`,
 	}
 }
 
-func explain(ctx context.Context, c *remote, id string) (explanation, error) {
+func explain(ctx context.Context, c *client.Client, id string) (explanation, error) {
 	var e explanation
 	var err error
 	if e.Deployment, err = c.Get(ctx, id); err != nil {

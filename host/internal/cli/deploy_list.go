@@ -8,6 +8,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/apm-deploy/apm/api/client"
 	apiv1 "github.com/apm-deploy/apm/api/v1"
 	"github.com/apm-deploy/apm/host/internal/cli/output"
 	"github.com/apm-deploy/apm/host/internal/deployment"
@@ -15,9 +16,9 @@ import (
 
 // listQuery selects deployments.
 type listQuery struct {
-	name, version, platform, environment string
-	status                               []string
-	limit                                int
+	client.ListOptions
+	status []string
+	limit  int // of all pages together
 }
 
 // pageSize is the most that is asked for at once.
@@ -48,10 +49,10 @@ func newDeployList(s *session) *cobra.Command {
 		},
 	}
 	flags := cmd.Flags()
-	flags.StringVar(&q.name, "name", "", "only of this `application`")
-	flags.StringVar(&q.version, "version", "", "only of this `version`")
-	flags.StringVar(&q.platform, "platform", "", "only with components on this `platform`")
-	flags.StringVar(&q.environment, "environment", "", "only to this `environment`")
+	flags.StringVar(&q.Application, "name", "", "only of this `application`")
+	flags.StringVar(&q.Version, "version", "", "only of this `version`")
+	flags.StringVar(&q.Platform, "platform", "", "only with components on this `platform`")
+	flags.StringVar(&q.Environment, "environment", "", "only to this `environment`")
 	flags.StringSliceVar(&q.status, "status", nil, "only in one of these `states`, separated by commas")
 	flags.IntVar(&q.limit, "limit", 20, "at most so `many`")
 	return cmd
@@ -74,17 +75,19 @@ func (q *listQuery) check() error {
 }
 
 // collectPages asks for pages until the limit is reached or there are no more.
-func collectPages(ctx context.Context, c *remote, q *listQuery) (apiv1.DeploymentList, error) {
+func collectPages(ctx context.Context, c *client.Client, q *listQuery) (apiv1.DeploymentList, error) {
 	all := apiv1.DeploymentList{Deployments: []apiv1.Deployment{}}
-	cursor := ""
+	options := q.ListOptions
+	options.Status = strings.Join(q.status, ",")
 	for {
-		page, err := c.List(ctx, *q, cursor, min(q.limit-len(all.Deployments), pageSize))
+		options.Limit = min(q.limit-len(all.Deployments), pageSize)
+		page, err := c.List(ctx, options)
 		if err != nil {
 			return all, err
 		}
 		all.Deployments = append(all.Deployments, page.Deployments...)
-		all.Next, cursor = page.Next, page.Next
-		if cursor == "" || len(all.Deployments) >= q.limit {
+		all.Next, options.Cursor = page.Next, page.Next
+		if page.Next == "" || len(all.Deployments) >= q.limit {
 			return all, nil
 		}
 	}

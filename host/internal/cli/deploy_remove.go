@@ -9,6 +9,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/apm-deploy/apm/api/client"
 	apiv1 "github.com/apm-deploy/apm/api/v1"
 	"github.com/apm-deploy/apm/host/internal/deployment"
 )
@@ -93,12 +94,12 @@ func (s *session) deployRemove(cmd *cobra.Command, f *removeFlags) error {
 		s.say("accepted; follow it with: %s", s.again("deploy", "watch", d.ID))
 		return s.printDeployments(d, []apiv1.Deployment{d})
 	}
-	return s.follow(ctx, c, following{id: d.ID, run: max(d.Run, 1), timeout: f.timeout, progress: s.err})
+	return s.follow(ctx, c, following{id: d.ID, run: max(d.Run, 1), replay: true, timeout: f.timeout, progress: s.err})
 }
 
 // onlyEnvironment returns the environment that an application runs in, when
 // there is just one.
-func onlyEnvironment(ctx context.Context, c *remote, name string) (string, error) {
+func onlyEnvironment(ctx context.Context, c *client.Client, name string) (string, error) {
 	targets, err := c.Targets(ctx)
 	if err != nil {
 		return "", err

@@ -98,7 +98,7 @@ func (s *session) deployStart(cmd *cobra.Command, f *startFlags) error {
 		s.say("accepted; follow it with: %s", s.again("deploy", "watch", d.ID))
 		return s.printDeployments(d, []apiv1.Deployment{d})
 	}
-	return s.follow(ctx, c, following{id: d.ID, run: max(d.Run, 1), timeout: f.timeout, progress: s.err})
+	return s.follow(ctx, c, following{id: d.ID, run: max(d.Run, 1), replay: true, timeout: f.timeout, progress: s.err})
 }
 
 // fromPlan reads the request back from the file of a dry run.

@@ -29,10 +29,10 @@ const (
 // problemExit is the exit code of each problem of the API. All others are
 // ExitError.
 var problemExit = map[deployment.ErrorCode]ExitCode{
-	deployment.NotFound:  ExitNotFound,
-	deployment.Forbidden: ExitNotAllowed,
-	"unauthorized":       ExitNotAllowed,
-	deployment.OutOfDate: ExitPlanOutOfDate,
+	deployment.NotFound:     ExitNotFound,
+	deployment.Forbidden:    ExitNotAllowed,
+	deployment.Unauthorized: ExitNotAllowed,
+	deployment.OutOfDate:    ExitPlanOutOfDate,
 }
 
 // statusExit is the exit code where a problem has no code, by HTTP status.

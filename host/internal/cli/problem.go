@@ -6,6 +6,7 @@ import (
 	"io"
 	"strings"
 
+	"github.com/apm-deploy/apm/api/client"
 	apiv1 "github.com/apm-deploy/apm/api/v1"
 	"github.com/apm-deploy/apm/host/internal/cli/output"
 	"github.com/apm-deploy/apm/host/internal/deployment"
@@ -14,8 +15,8 @@ import (
 // problemOf returns err as a problem of the API: what the host answered, or an
 // error of the same kind that was found on this side. Nil for any other.
 func problemOf(err error) *apiv1.Problem {
-	if problem := answered(err); problem != nil {
-		return problem
+	if problem := client.AsProblem(err); problem != nil {
+		return &problem.Problem
 	}
 	var local *deployment.Error
 	if !errors.As(err, &local) {

@@ -11,10 +11,10 @@ import (
 
 // unreachable explains an error of the connection itself: which URL was tried,
 // and how a host is started there. Any other error stays as it is.
-func (r *remote) unreachable(err error) error {
+func (s *session) unreachable(err error) error {
 	var network *url.Error
 	var dial *net.OpError
-	if !errors.As(err, &network) && !errors.As(err, &dial) {
+	if problemOf(err) != nil || (!errors.As(err, &network) && !errors.As(err, &dial)) {
 		return err
 	}
 	cause := err
@@ -22,12 +22,12 @@ func (r *remote) unreachable(err error) error {
 		cause = network.Err
 	}
 	remedy := "check the address, or name another host with --url or APM_URL"
-	if loopback(r.door.url) {
-		remedy = "start one with: " + r.session.again("serve") + "; or name another host with --url or APM_URL"
+	if loopback(s.reached) {
+		remedy = "start one with: " + s.again("serve") + "; or name another host with --url or APM_URL"
 	}
 	return &deployment.Error{
 		Code:    deployment.Unavailable,
-		Message: fmt.Sprintf("no host answers at %s: %v", r.door.url, cause),
+		Message: fmt.Sprintf("no host answers at %s: %v", s.reached, cause),
 		Remedy:  remedy,
 		Err:     err,
 	}

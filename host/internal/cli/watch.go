@@ -9,6 +9,7 @@ import (
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
+	"github.com/apm-deploy/apm/api/client"
 	apiv1 "github.com/apm-deploy/apm/api/v1"
 	"github.com/apm-deploy/apm/host/internal/cli/live"
 	"github.com/apm-deploy/apm/host/internal/cli/output"
@@ -56,8 +57,9 @@ func watchFlags(flags *pflag.FlagSet, watch *bool, timeout *time.Duration) {
 // following says what is followed and where that is shown.
 type following struct {
 	id      string
-	run     int // that must end; 0: the last one known
-	back    bool
+	run     int  // that must end; 0: the last one known
+	back    bool // the run goes back on purpose
+	replay  bool // from the deployment's first event
 	timeout time.Duration
 	// progress is where the picture or the lines go; quietEnd leaves out the
 	// status at the end, because they have shown it.
@@ -67,14 +69,18 @@ type following struct {
 
 // follow shows a deployment until its run has ended, and returns the exit code
 // of how it ended.
-func (s *session) follow(ctx context.Context, c *remote, f following) error {
+func (s *session) follow(ctx context.Context, c *client.Client, f following) error {
 	watched := ctx
 	if f.timeout > 0 {
 		timed, cancel := context.WithTimeout(ctx, f.timeout)
 		defer cancel()
 		watched = timed
 	}
-	config := live.Config{Run: f.run, Out: f.progress}
+	after := client.FromNow
+	if f.replay {
+		after = 0
+	}
+	config := live.Config{Run: f.run, Replay: f.replay, Out: f.progress}
 	if s.inIs.Present {
 		config.In = s.in
 	}
@@ -83,7 +89,7 @@ func (s *session) follow(ctx context.Context, c *remote, f following) error {
 		config.Event = func(e apiv1.Event) error { return printer.Line(e) }
 	}
 	_, err := live.Follow(watched, func(ctx context.Context, yield func(apiv1.Event) error) error {
-		return c.Watch(ctx, f.id, yield)
+		return c.Watch(ctx, f.id, after, yield)
 	}, config)
 	switch {
 	case errors.Is(err, live.ErrDetached), err != nil && ctx.Err() != nil:
@@ -99,7 +105,7 @@ func (s *session) follow(ctx context.Context, c *remote, f following) error {
 }
 
 // ended prints the final status and returns the exit code of the run.
-func (s *session) ended(ctx context.Context, c *remote, f following) error {
+func (s *session) ended(ctx context.Context, c *client.Client, f following) error {
 	d, err := c.Get(ctx, f.id)
 	if err != nil {
 		return err

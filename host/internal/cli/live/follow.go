@@ -8,6 +8,7 @@ import (
 
 	apiv1 "github.com/apm-deploy/apm/api/v1"
 	"github.com/apm-deploy/apm/host/internal/cli/output"
+	"github.com/apm-deploy/apm/host/internal/deployment"
 )
 
 // Stream hands the events of one deployment to yield in order, first the
@@ -18,6 +19,9 @@ type Stream func(ctx context.Context, yield func(apiv1.Event) error) error
 type Config struct {
 	// Run that must end; 0: the one that the first status body names.
 	Run int
+	// Replay: the stream begins with the deployment's first event, which is shown
+	// although the status body that comes before is newer.
+	Replay bool
 	// Out is where it is shown.
 	Out output.Writer
 	// In is the terminal that keys come from; nil: none are read.
@@ -58,8 +62,16 @@ func Follow(ctx context.Context, stream Stream, c Config) (*State, error) {
 
 // plain writes one line per change.
 func plain(ctx context.Context, stream Stream, c Config) (*State, error) {
+	told := c.Replay // what the status body says
 	show := func(_ *State, e apiv1.Event) error {
 		line := Line(e)
+		if deployment.EventType(e.Type) == deployment.EventSnapshot {
+			// Each new connection sends one; the first says enough.
+			if told {
+				line = ""
+			}
+			told = true
+		}
 		if line == "" {
 			return nil
 		}
@@ -105,6 +117,7 @@ var errStream = errors.New("follow deployment")
 
 func collect(ctx context.Context, events <-chan apiv1.Event, ended <-chan error, c Config, show func(*State, apiv1.Event) error, still func(*State) error) (*State, error) {
 	state := &State{}
+	var seen uint64
 	quiet := time.NewTimer(c.Quiet)
 	defer quiet.Stop()
 	for {
@@ -116,10 +129,16 @@ func collect(ctx context.Context, events <-chan apiv1.Event, ended <-chan error,
 			if err := show(state, e); err != nil {
 				return state, err
 			}
+			if !e.Ephemeral {
+				seen = max(seen, e.Seq)
+			} else if state.Known && seen == 0 && !c.Replay {
+				seen = state.base
+			}
 			if state.Known && c.Run == 0 {
 				c.Run = max(state.Run, 1)
 			}
-			if state.Known && state.Ended(c.Run) {
+			// What the status body says is shown once its events have come too.
+			if state.Known && state.Ended(c.Run) && seen >= state.base {
 				return state, errEnded
 			}
 			if Describe(e) != "" {

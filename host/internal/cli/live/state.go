@@ -25,6 +25,9 @@ type State struct {
 	// Evidence is the last, with the component it is about.
 	Evidence *deployment.EvidencePayload
 	Drift    map[string]deployment.DriftPayload
+	// base is the seq that the last status body stands at: rows up to it are in
+	// it already.
+	base uint64
 	// Changed is when the last event came that is not ephemeral.
 	Changed time.Time
 }
@@ -35,8 +38,8 @@ func (s *State) Apply(e apiv1.Event) error {
 	if !e.Ephemeral {
 		s.Changed = e.Time
 	}
-	if e.Seq > s.Seq {
-		s.Seq = e.Seq
+	if !e.Ephemeral && e.Seq <= s.base {
+		return nil
 	}
 	apply, ok := appliers[deployment.EventType(e.Type)]
 	if !ok {
@@ -85,7 +88,7 @@ func (s *State) applySnapshot(e apiv1.Event) error {
 		return err
 	}
 	s.Deployment, s.Known = d, true
-	s.Changed = d.UpdatedAt
+	s.base, s.Changed = max(d.Seq, e.Seq), d.UpdatedAt
 	return nil
 }
 

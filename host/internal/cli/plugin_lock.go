@@ -1,0 +1,88 @@
+package cli
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/spf13/cobra"
+
+	"github.com/apm-deploy/apm/host/internal/cli/output"
+	"github.com/apm-deploy/apm/host/internal/config"
+	"github.com/apm-deploy/apm/host/internal/platform"
+)
+
+// lockedPlugin is a plugin as the lock file has it.
+type lockedPlugin struct {
+	Name    string `json:"name"`
+	Version string `json:"version"`
+	SHA256  string `json:"sha256"`
+	Changed bool   `json:"changed"`
+}
+
+// lockResult is what `apm plugin lock` has written.
+type lockResult struct {
+	File    string         `json:"file"`
+	Plugins []lockedPlugin `json:"plugins"`
+}
+
+func newPluginLock(s *session) *cobra.Command {
+	return &cobra.Command{
+		Use:   "lock [PLUGIN...]",
+		Short: "Pin the plugins' binaries by checksum",
+		Long: `Write the checksum and version of each plugin's binary to apm.lock.hcl beside
+config.hcl. Each is started once, to say its name and version. The host runs no
+binary with another checksum.`,
+		Example: "  apm plugin lock\n  apm plugin lock process",
+		RunE: func(cmd *cobra.Command, names []string) error {
+			c, err := s.config()
+			if err != nil {
+				return err
+			}
+			result, err := lock(cmd.Context(), c, names)
+			if err != nil {
+				return err
+			}
+			return s.print(result, elements(result.Plugins), func(g *output.Grid) {
+				g.Columns(output.Column{Name: "PLUGIN"}, output.Column{Name: "VERSION"}, output.Column{Name: "SHA256"}, output.Column{Name: "LOCK"})
+				for _, p := range result.Plugins {
+					state := "as it was"
+					if p.Changed {
+						state = "written"
+					}
+					g.Row(p.Name, p.Version, p.SHA256, state)
+				}
+				g.Note("%s", result.File)
+			})
+		},
+	}
+}
+
+func lock(ctx context.Context, c *config.Config, names []string) (lockResult, error) {
+	catalog, err := newCatalog(c, "")
+	if err != nil {
+		return lockResult{}, err
+	}
+	locked, err := catalog.Lock(ctx, names...)
+	if err != nil {
+		return lockResult{}, err
+	}
+	result := lockResult{File: c.LockPath(), Plugins: []lockedPlugin{}}
+	for _, p := range locked {
+		result.Plugins = append(result.Plugins, lockedPlugin(p))
+	}
+	return result, nil
+}
+
+// newCatalog returns the catalog of config.hcl's plugins. Private copies, where
+// any are needed, are kept below dataDir.
+func newCatalog(c *config.Config, dataDir string) (*platform.Catalog, error) {
+	var plugins []platform.Plugin
+	for _, p := range c.Plugins() {
+		plugins = append(plugins, platform.Plugin(p))
+	}
+	catalog, err := platform.NewCatalog(platform.CatalogConfig{Plugins: plugins, LockFile: c.LockPath(), DataDir: dataDir})
+	if err != nil {
+		return nil, fmt.Errorf("read the plugins of %q: %w", c.File, err)
+	}
+	return catalog, nil
+}
