@@ -35,7 +35,7 @@ func Load(path string) (*Config, error) {
 	if err != nil {
 		return nil, &deployment.Error{
 			Code: deployment.Invalid, Message: fmt.Sprintf("%s cannot be read", path), Err: err,
-			Remedy:   "name another file with --config, or make this one readable",
+			Remedy:   "name another file with --config-file, or make this one readable",
 			Problems: []deployment.Problem{{File: path, Message: reasonOf(err)}},
 		}
 	}
@@ -69,7 +69,7 @@ func search() (string, error) {
 	}
 	return "", &deployment.Error{
 		Code: deployment.Invalid, Message: "there is no config.hcl; looked at " + strings.Join(places, ", "),
-		Remedy: "write one there, or name one with --config",
+		Remedy: "write one there, or name one with --config-file",
 	}
 }
 

@@ -91,7 +91,7 @@ func TestLoadSearches(t *testing.T) {
 	}
 
 	_, err := config.Load("")
-	want := "there is no config.hcl; looked at config.hcl, " + xdg + "/apm/config.hcl, /etc/apm/config.hcl; write one there, or name one with --config"
+	want := "there is no config.hcl; looked at config.hcl, " + xdg + "/apm/config.hcl, /etc/apm/config.hcl; write one there, or name one with --config-file"
 	if err == nil || err.Error() != want {
 		t.Errorf("got %v\nwant %s", err, want)
 	}
