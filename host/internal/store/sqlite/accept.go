@@ -2,7 +2,6 @@ package sqlite
 
 import (
 	"context"
-	"database/sql"
 	"errors"
 	"fmt"
 
@@ -74,7 +73,7 @@ func repeated(tx *tx, key deployment.IdempotencyKey) (string, error) {
 	err := tx.row(`SELECT digest, deployment_id FROM idempotency WHERE principal = ? AND key = ?`,
 		key.Principal, key.Key).Scan(&digest, &id)
 	switch {
-	case errors.Is(err, sql.ErrNoRows):
+	case errors.Is(err, deployment.ErrNotFound):
 		return "", nil
 	case err != nil:
 		return "", fmt.Errorf("read idempotency key: %w", err)
@@ -93,7 +92,7 @@ func giveWay(tx *tx, a deployment.Acceptance) error {
 		err := tx.row(`SELECT id FROM deployments AS d WHERE open = 1 AND application = ?1 AND environment = ?2
 			ORDER BY id <> (SELECT holder FROM targets WHERE application = ?1 AND environment = ?2), ord LIMIT 1`,
 			d.Application, d.Environment).Scan(&holder)
-		if errors.Is(err, sql.ErrNoRows) {
+		if errors.Is(err, deployment.ErrNotFound) {
 			return nil
 		}
 		if err != nil {

@@ -2,7 +2,6 @@ package sqlite
 
 import (
 	"context"
-	"database/sql"
 	"errors"
 	"fmt"
 
@@ -48,7 +47,7 @@ func owner(tx *tx, target deployment.Target, epoch uint64) (string, error) {
 	var host string
 	err := tx.row(`SELECT owner FROM targets WHERE application = ? AND environment = ? AND epoch = ? AND lease_until > `+clock,
 		target.Application, target.Environment, epoch).Scan(&host)
-	if errors.Is(err, sql.ErrNoRows) {
+	if errors.Is(err, deployment.ErrNotFound) {
 		return "", fmt.Errorf("%w %d of %s", deployment.ErrStaleEpoch, epoch, target)
 	}
 	if err != nil {

@@ -14,6 +14,8 @@ import (
 	"time"
 
 	"github.com/pressly/goose/v3"
+
+	"github.com/apm-deploy/apm/host/internal/deployment"
 )
 
 // applicationID marks our databases: "APMd".
@@ -89,7 +91,7 @@ func (s *Store) install(ctx context.Context) error {
 		var sealed []byte
 		err := tx.row(`SELECT id, seal FROM installation`).Scan(&id, &sealed)
 		switch {
-		case errors.Is(err, sql.ErrNoRows):
+		case errors.Is(err, deployment.ErrNotFound):
 			random := make([]byte, 16)
 			if _, err := rand.Read(random); err != nil {
 				return fmt.Errorf("make installation id: %w", err)

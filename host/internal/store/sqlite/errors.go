@@ -38,9 +38,6 @@ func (s *Store) translate(err error) error {
 	if err == nil {
 		return nil
 	}
-	if errors.Is(err, sql.ErrNoRows) {
-		return fmt.Errorf("%w: %w", deployment.ErrNotFound, err)
-	}
 	// Whoever gave a deadline waited for the store in vain.
 	if lost(err) || errors.Is(err, context.DeadlineExceeded) {
 		return fmt.Errorf("database %s: %w: %w", s.path, deployment.ErrUnavailable, err)

@@ -4,7 +4,10 @@ import (
 	"context"
 	"database/sql"
 	"database/sql/driver"
+	"errors"
 	"fmt"
+
+	"github.com/apm-deploy/apm/host/internal/deployment"
 )
 
 // tx is a transaction. Its statements run to their end: only the wait for the
@@ -19,8 +22,20 @@ func (t *tx) exec(query string, arguments ...any) (sql.Result, error) {
 	return t.connection.ExecContext(t.ctx, query, arguments...)
 }
 
-func (t *tx) row(query string, arguments ...any) *sql.Row {
-	return t.connection.QueryRowContext(t.ctx, query, arguments...)
+func (t *tx) row(query string, arguments ...any) only {
+	return only{t.connection.QueryRowContext(t.ctx, query, arguments...)}
+}
+
+// only is a row that must be there.
+type only struct{ row *sql.Row }
+
+// Scan returns deployment.ErrNotFound where there is none.
+func (o only) Scan(into ...any) error {
+	err := o.row.Scan(into...)
+	if errors.Is(err, sql.ErrNoRows) {
+		return deployment.ErrNotFound
+	}
+	return err
 }
 
 // rows calls each for every row.
