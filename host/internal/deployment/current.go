@@ -35,7 +35,7 @@ func CheckRollback(d *Deployment, state TargetState, targetVersion string) error
 			Code: Conflict, Holder: state.Current,
 			Message: fmt.Sprintf("deployment %s is not current: %s runs on %s by deployment %s",
 				d.ID, versionOrNothing(state.Version, false), d.Target, state.Current),
-			Remedy:  "apm deploy rollback " + state.Current,
+			Remedy: "apm deploy rollback " + state.Current,
 		}
 	}
 }

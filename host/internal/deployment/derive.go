@@ -50,10 +50,10 @@ func (d *Deployment) openReason(r *Run, status Status) string {
 		return "bringing up " + versionOrNothing(d.Version, d.Remove)
 	case status == Verifying:
 		return fmt.Sprintf("every component passed; watched for %s", d.Definition.Policy.Bake)
-	case r.Trigger == TriggerPolicy && r.Reason != "":
-		return "going back to " + versionOrNothing(r.To, r.To == "") + ": " + r.Reason
 	case r.Kind == RunRollback && r.LockedAt.IsZero():
 		return "rollback asked for by " + r.Actor.String()
+	case r.Reason != "":
+		return "going back to " + versionOrNothing(r.To, r.To == "") + ": " + r.Reason
 	default:
 		return "going back to " + versionOrNothing(r.To, r.To == "")
 	}
@@ -86,39 +86,56 @@ func (d *Deployment) DeriveComponent(c *Component) (Status, string) {
 	}
 	status, reason := d.deployedStatus(c, &d.Runs[0])
 	for i := 1; i < len(d.Runs); i++ {
-		r := &d.Runs[i]
-		s := r.Step(c.Name)
-		if s == nil || s.Action == ActionNone {
-			continue
-		}
-		switch {
-		case s.Failure != nil:
-			status, reason = RollbackFailed, s.Failure.Message
-		case !s.PassedAt.IsZero():
-			status, reason = RolledBack, ""
-		case !s.StartedAt.IsZero() && r.Open():
-			status, reason = RollingBack, ""
-		case !s.StartedAt.IsZero():
-			status, reason = RollbackFailed, r.Why
-		}
+		status, reason = d.restoredStatus(c, &d.Runs[i], status, reason)
 	}
 	return status, reason
+}
+
+// restoredStatus is what a rollback run made of the component; what it was
+// before, where the run does nothing to it.
+func (d *Deployment) restoredStatus(c *Component, r *Run, status Status, reason string) (Status, string) {
+	if r.LockedAt.IsZero() {
+		return status, reason
+	}
+	s := r.Step(c.Name)
+	if len(r.Steps) == 0 && r.Goal == "" && d.Changed(c) {
+		s = &Step{Action: ActionRestore} // as it will be fixed, once all has come to rest
+		if status == Failed && r.Open() {
+			return status, reason // why all goes back is seen first
+		}
+	}
+	switch {
+	case s == nil || s.Action == ActionNone:
+		return status, reason
+	case s.Failure != nil:
+		return RollbackFailed, s.Failure.Message
+	case !s.PassedAt.IsZero():
+		return RolledBack, ""
+	case r.Open() && s.StartedAt.IsZero():
+		return RollingBack, "waiting for its turn"
+	case r.Open():
+		return RollingBack, ""
+	default: // it was to go back, and did not
+		return RollbackFailed, r.Why
+	}
 }
 
 // deployedStatus is what the first run made of the component.
 func (d *Deployment) deployedStatus(c *Component, r *Run) (Status, string) {
 	s := r.Step(c.Name)
 	switch {
+	case c.Unchanged:
+		return Unchanged, "the same release runs already"
 	case s == nil && r.Open() && r.LockedAt.IsZero():
 		return Pending, ""
 	case s == nil && r.Open():
 		return Preparing, ""
 	case s == nil:
 		return d.untouched(r), ""
-	case c.Unchanged:
-		return Unchanged, "the same release runs already"
 	case s.Failure != nil:
 		return Failed, s.Failure.Message
+	case !r.Open() && r.Failure != nil && r.Failure.Component == c.Name: // after it had passed
+		return Failed, r.Failure.Message
 	case !s.PassedAt.IsZero() && c.Dropped:
 		return Removed, ""
 	case !s.PassedAt.IsZero() && r.Open():
