@@ -255,7 +255,7 @@ func TestOnce(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if diff := cmp.Diff([]string{"one\u00a0{\"greeting\":\"hello\"}\u00a0installation-1\u00a00.1.0"}, h.noted("configured")); diff != "" {
+	if diff := cmp.Diff([]string{`one {"greeting":"hello"} installation-1 0.1.0`}, h.noted("configured")); diff != "" {
 		t.Errorf("configured (-want +got):\n%s", diff)
 	}
 	inventory, ok := got.(interface {

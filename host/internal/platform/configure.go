@@ -105,11 +105,8 @@ func (p *process) explainCall(ctx context.Context, call string, pin Pin, err err
 	if errors.As(err, &answered) {
 		return unusable(err, answerRemedy(answered), "plugin %q: %s: %s", name, call, answered.Message)
 	}
-	select {
-	case <-p.child.exited:
-		<-p.child.settled
+	if errors.Is(err, sdk.ErrPluginGone) && p.endsWithin(exitGrace) {
 		return unusable(err, ownerRemedy, "plugin %q: %s while the host called %s%s", name, p.child.ending(), call, p.lastWords())
-	default:
 	}
 	if errors.Is(err, context.DeadlineExceeded) {
 		return unusable(err, ownerRemedy, "plugin %q: did not answer %s in time%s", name, call, p.lastWords())

@@ -77,7 +77,7 @@ func (k *keeper) run(ctx, hurry context.Context) {
 // wait lets the time until the next start pass; where only a person can help, it
 // ends with the turn.
 func (k *keeper) wait(turn context.Context, err error, counts *tally) {
-	delay := counts.end(k.readyTime, k.times, rand.Float64())
+	delay := counts.end(k.readyTime, platformDown(err), k.times, rand.Float64())
 	switch {
 	case isMistake(err):
 		k.log.Error("platform broken", "error", err)

@@ -76,15 +76,14 @@ func (k *keeper) ready(p *process, description sdk.Description) {
 
 // watch follows a process that is ready until it ends, which is an error, or the
 // turn does. A process that does not answer is killed.
-func (k *keeper) watch(turn context.Context, p *process) error {
+func (k *keeper) watch(turn context.Context, p *process) (err error) {
 	following, cancel := context.WithCancel(turn)
 	var followed sync.WaitGroup
 	followed.Go(func() { k.followHealth(following, p) })
 	defer func() {
 		cancel()
 		followed.Wait()
-		k.readyTime = time.Since(k.readyAt)
-		k.set(func(s *State) { k.client = nil })
+		k.withdraw(err)
 	}()
 	ticks := time.NewTicker(k.times.Ping)
 	defer ticks.Stop()
@@ -97,7 +96,7 @@ func (k *keeper) watch(turn context.Context, p *process) error {
 			return k.ended(p)
 		case <-ticks.C:
 		}
-		err := p.ping(turn, k.times.Answer)
+		err = p.ping(turn, k.times.Answer)
 		if err == nil {
 			misses = 0
 			continue
@@ -109,6 +108,20 @@ func (k *keeper) watch(turn context.Context, p *process) error {
 		p.child.kill()
 		return unusable(err, ownerRemedy, "plugin %q: did not answer for %s and was killed%s", k.spec.Plugin, k.times.Answer, p.lastWords())
 	}
+}
+
+// withdraw lets nobody have the process any more.
+func (k *keeper) withdraw(err error) {
+	k.readyTime = time.Since(k.readyAt)
+	k.set(func(s *State) {
+		k.client = nil
+		switch {
+		case err != nil:
+			s.Phase, s.Reason, s.Err = Backoff, reasonOf(err), err
+		case s.Phase != Draining: // which Restart may have said already
+			s.Phase, s.Reason = Draining, "the host is stopping"
+		}
+	})
 }
 
 func (k *keeper) ended(p *process) error {
@@ -153,7 +166,6 @@ func (k *keeper) report(h sdk.Health) {
 
 // drain lets calls under way end before the process is stopped.
 func (k *keeper) drain(hurry context.Context, p *process) {
-	k.set(func(s *State) { s.Phase = Draining })
 	limit, cancel := context.WithTimeout(hurry, k.times.Drain+time.Second)
 	defer cancel()
 	inFlight, err := p.platform.Drain(limit, k.times.Drain)

@@ -139,7 +139,10 @@ func (h *house) noted(file string) []string {
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		h.t.Fatal(err)
 	}
-	return strings.Fields(strings.ReplaceAll(string(content), " ", "\u00a0"))
+	if len(content) == 0 {
+		return nil
+	}
+	return strings.Split(strings.TrimSuffix(string(content), "\n"), "\n")
 }
 
 // starts are the pids of the fault plugin's starts.

@@ -7,6 +7,7 @@ import (
 	"regexp"
 
 	"github.com/apm-deploy/apm/host/internal/deployment"
+	"github.com/apm-deploy/apm/sdk"
 )
 
 // Plugin is a plugin block of config.hcl.
@@ -50,6 +51,13 @@ type mistake struct{ error }
 
 // Unwrap returns the error that was marked.
 func (m mistake) Unwrap() error { return m.error }
+
+// platformDown says whether the plugin itself answered that its platform cannot
+// be reached just now.
+func platformDown(err error) bool {
+	var answered *sdk.Error
+	return errors.As(err, &answered) && answered.Retryable
+}
 
 func isMistake(err error) bool {
 	var m mistake

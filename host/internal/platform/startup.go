@@ -44,14 +44,7 @@ func (p *process) explainStart(l launch, cause error, inTime bool) error {
 	if !inTime {
 		return unusable(cause, ownerRemedy, "plugin %q: was not ready within %s of its start%s", name, l.times.Start, p.lastWords())
 	}
-	timer := time.NewTimer(exitGrace)
-	defer timer.Stop()
-	select {
-	case <-p.child.exited:
-		<-p.child.settled
-	case <-timer.C:
-	}
-	if p.child.byItself() {
+	if p.endsWithin(exitGrace) && p.child.byItself() {
 		return unusable(cause, ownerRemedy, "plugin %q: %s before it was ready%s", name, p.child.ending(), p.lastWords())
 	}
 	if line == "" {
@@ -112,6 +105,19 @@ func explainExec(l launch, err error) error {
 		return unusable(err, "raise the host's limits (ulimit -n, ulimit -u, memory)", "plugin %q: the system has no room for another process: %v", name, err)
 	default:
 		return unusable(err, ownerRemedy, "plugin %q: start %s: %v", name, l.path, err)
+	}
+}
+
+// endsWithin waits for the end of the process, and of its output.
+func (p *process) endsWithin(limit time.Duration) bool {
+	timer := time.NewTimer(limit)
+	defer timer.Stop()
+	select {
+	case <-p.child.exited:
+		<-p.child.settled
+		return true
+	case <-timer.C:
+		return false
 	}
 }
 

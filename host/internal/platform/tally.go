@@ -8,15 +8,22 @@ const maxFailures = 5
 // tally counts the starts of a platform, to decide when the next one is due.
 type tally struct {
 	failures int // starts in a row that did not stay Ready for Times.Settle
+	down     int // starts in a row that only lacked the platform itself
 	restarts int // since it was last Ready for Times.Reset
 }
 
 // end records that a process ended which had been Ready for that long, and
-// returns how long to wait before the next start. jitter is within 0 and 1.
-func (t *tally) end(ready time.Duration, times Times, jitter float64) time.Duration {
-	t.failures++
-	if ready >= times.Settle {
-		t.failures = 0
+// returns how long to wait before the next start. down says that the plugin
+// itself was well and its platform is not there, which no number of starts makes
+// a reason to give up. jitter is within 0 and 1.
+func (t *tally) end(ready time.Duration, down bool, times Times, jitter float64) time.Duration {
+	switch {
+	case ready >= times.Settle:
+		t.failures, t.down = 0, 0
+	case down:
+		t.down++
+	default:
+		t.failures, t.down = t.failures+1, 0
 	}
 	if ready >= times.Reset {
 		t.restarts = 0
@@ -29,7 +36,7 @@ func (t *tally) end(ready time.Duration, times Times, jitter float64) time.Durat
 	// however often that happens; one that fails at once waits twice as long
 	// each time.
 	wait := times.BackoffMin
-	for range t.failures - 2 {
+	for range max(t.failures, t.down) - 2 {
 		if wait *= 2; wait >= times.BackoffMax {
 			break
 		}

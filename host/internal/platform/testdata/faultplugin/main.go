@@ -33,7 +33,7 @@ func control() string {
 	if err != nil {
 		panic(err)
 	}
-	for _, dir := range []string{filepath.Dir(self), filepath.Join(filepath.Dir(self), "..", "..", "..")} {
+	for _, dir := range []string{filepath.Dir(self), filepath.Join(filepath.Dir(self), "..", "..")} {
 		if info, err := os.Stat(filepath.Join(dir, "fault")); err == nil && info.IsDir() {
 			return filepath.Join(dir, "fault")
 		}
@@ -106,6 +106,8 @@ func (p *platform) Configure(ctx context.Context, r sdk.ConfigureRequest) (diag.
 		found.Errorf([]string{"greeting"}, "not polite enough")
 	case "refuse-error":
 		return nil, sdk.Errorf(sdk.Unauthenticated, sdk.ReasonAuth, "the platform does not know us")
+	case "platform-down":
+		return nil, sdk.Errorf(sdk.Unavailable, sdk.ReasonPlatformUnavailable, "the daemon does not answer")
 	case "die-in-configure":
 		os.Exit(4)
 	case "hang-in-configure":
