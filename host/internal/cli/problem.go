@@ -72,7 +72,6 @@ func renderProblem(w io.Writer, p apiv1.Problem) {
 //	      write host:port
 func renderItem(w io.Writer, item apiv1.ProblemItem) {
 	var b strings.Builder
-	b.WriteString("  ")
 	if item.File != "" {
 		b.WriteString(item.File)
 		if item.Line > 0 {

@@ -86,6 +86,9 @@ func (s *State) bar(width int) string {
 // foot is what goes on right now: waiting, the stage, the time left.
 func (s *State) foot(now time.Time) string {
 	var parts []string
+	if ended := deployment.Status(s.Status).Terminal(); s.Verdict.Verdict != "" && !ended {
+		parts = append(parts, "verdict "+string(s.Verdict.Verdict)+": "+s.Verdict.Reason)
+	}
 	if s.Waiting != nil {
 		parts = append(parts, waitingText(s.Waiting.Kind, s.Waiting.For, s.Waiting.Position))
 	}
@@ -94,9 +97,6 @@ func (s *State) foot(now time.Time) string {
 	}
 	if s.Progress.CurrentStage != "" {
 		parts = append(parts, s.Progress.CurrentStage)
-	}
-	if s.Verdict.Verdict != "" {
-		parts = append(parts, "verdict "+string(s.Verdict.Verdict)+": "+s.Verdict.Reason)
 	}
 	return strings.Join(parts, " · ")
 }

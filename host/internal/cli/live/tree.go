@@ -9,12 +9,13 @@ import (
 	"github.com/apm-deploy/apm/host/internal/deployment"
 )
 
-// Detail is how much of a tree is drawn.
+// detail is how much of a tree is drawn.
 type detail int
 
 const (
 	everything detail = iota
 	troubled          // components, and below them only what is not well
+	worst             // of the components only those that fail
 	components
 )
 
@@ -22,9 +23,9 @@ const (
 // with less room what is well goes first.
 func (s *State) tree(room int) []string {
 	var lines []string
-	for _, d := range []detail{everything, troubled, components} {
+	for _, d := range []detail{everything, troubled, worst, components} {
 		lines = s.branches(d)
-		if len(lines) <= room {
+		if len(lines) <= room && (d != worst || len(lines) > 0) {
 			return lines
 		}
 	}
@@ -39,6 +40,9 @@ func (s *State) branches(d detail) []string {
 	var lines []string
 	for i := range s.Components {
 		c := &s.Components[i]
+		if d == worst && !componentFails(c) {
+			continue
+		}
 		lines = append(lines, s.componentLine(c))
 		leaves := leavesOf(c, d)
 		for j, leaf := range leaves {
