@@ -39,7 +39,7 @@ var (
 		"Deployments that were rolled back, by the version rolled back from.",
 		[]string{"platform", "environment", "version"}, nil)
 	descResults = prometheus.NewDesc(namespace+"deployments_total",
-		"Deployments that ended, by result.",
+		"Ends of deployments, by result; a rollback of one that had ended is another end.",
 		[]string{"application", "platform", "environment", "result"}, nil)
 	descPluginUp = prometheus.NewDesc(namespace+"plugin_up",
 		"Whether the platform's process is ready.", []string{"platform"}, nil)
@@ -70,8 +70,7 @@ func newCollector(config Config, parts Parts, log *slog.Logger) *collector {
 	}
 }
 
-// Describe sends nothing but the histogram: the other families depend on what
-// there is.
+// Describe sends every family.
 func (c *collector) Describe(descs chan<- *prometheus.Desc) {
 	for _, d := range []*prometheus.Desc{
 		descTotal, descDuration, descStatus, descChecks, descRollbacks, descResults, descPluginUp, descPluginRestarts,

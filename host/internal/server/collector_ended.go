@@ -24,7 +24,8 @@ type tally struct {
 	open             bool
 }
 
-// collectEnded counts what this host ended. A series begins at 0 when a
+// collectEnded counts what this host ended: the totals by first ends, so that
+// they count deployments, rollbacks and results by every end. A series begins at 0 when a
 // deployment is accepted, so that the first increase is seen.
 func (c *collector) collectEnded(ctx context.Context, out chan<- prometheus.Metric) error {
 	ended, err := c.parts.Store.Ended(ctx, c.config.HostName)
@@ -47,7 +48,7 @@ func (c *collector) collectEnded(ctx context.Context, out chan<- prometheus.Metr
 	results := map[outcome]int{}
 	for _, e := range ended {
 		t := at(series{e.Platform, e.Environment, e.Version})
-		t.total += e.Count
+		t.total += e.First
 		if e.Result == deployment.RolledBack || e.Result == deployment.RollbackFailed {
 			t.rollbacks += e.Count
 		}

@@ -9,7 +9,7 @@ import (
 
 // contentInput names a deployment and one to compare it with.
 type contentInput struct {
-	deploymentID
+	DeploymentPath
 	Against string `query:"against" maxLength:"64" doc:"Id of another deployment: adds a unified diff of the views, from that one to this one."`
 }
 

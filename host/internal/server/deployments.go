@@ -194,7 +194,7 @@ func statusesOf(text string) ([]deployment.Status, error) {
 
 // getInput names a deployment, and what is known of it.
 type getInput struct {
-	deploymentID
+	DeploymentPath
 	IfNoneMatch string `header:"If-None-Match" doc:"An ETag of before."`
 }
 

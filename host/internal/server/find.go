@@ -12,8 +12,9 @@ import (
 	"github.com/apm-deploy/apm/host/internal/deployment"
 )
 
-// deploymentID is the path parameter of a deployment.
-type deploymentID struct {
+// DeploymentPath is the path parameter of a deployment. It is exported because huma
+// looks into no other embedded type.
+type DeploymentPath struct {
 	ID string `path:"id" maxLength:"64" doc:"Id of the deployment, or the beginning of it: at least 4 characters that no other id begins with." example:"550e8400-e29b-41d4-a716-446655440000"`
 }
 

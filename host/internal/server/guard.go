@@ -1,6 +1,7 @@
 package server
 
 import (
+	"bytes"
 	"net/http"
 	"net/url"
 	"strings"
@@ -12,7 +13,7 @@ import (
 // be read, a Host that is not ours (a page that rebinds its name to this
 // machine), an Origin that is not allowed.
 func (s *Server) guard(c *fiber.Ctx) error {
-	uri := string(c.Request().RequestURI())
+	uri := string(c.Request().Header.RequestURI()) // as it was sent
 	if !strings.HasPrefix(uri, "/") {
 		return newProblem(http.StatusBadRequest, "the request target must be a path", "send the path alone, like GET /api/v1/deployments")
 	}
@@ -23,6 +24,10 @@ func (s *Server) guard(c *fiber.Ctx) error {
 	query, err := url.QueryUnescape(parsed.RawQuery)
 	if err == nil && hasControl(query) || hasControl(parsed.Path) {
 		return newProblem(http.StatusBadRequest, "the request target contains control characters", "leave them out")
+	}
+	if raw := c.Request().Header.RawHeaders(); hasHeader(raw, "transfer-encoding") && hasHeader(raw, "content-length") {
+		c.Context().SetConnectionClose()
+		return newProblem(http.StatusBadRequest, "the request has both a Content-Length and a Transfer-Encoding", "send one of them")
 	}
 	if host := string(c.Request().Header.Host()); !s.origins.host(host) {
 		return newProblem(http.StatusForbidden, "the Host header does not name this host",
@@ -35,6 +40,12 @@ func (s *Server) guard(c *fiber.Ctx) error {
 	c.Set(fiber.HeaderXContentTypeOptions, "nosniff")
 	c.Set(fiber.HeaderCacheControl, "no-store")
 	return c.Next()
+}
+
+// hasHeader looks at raw headers: the framework forgets what it did not go by, a
+// proxy in front may not.
+func hasHeader(raw []byte, name string) bool {
+	return bytes.Contains(bytes.ToLower(append([]byte("\n"), raw...)), []byte("\n"+name+":"))
 }
 
 // hasControl says whether the text has control characters in it.

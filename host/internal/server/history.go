@@ -47,7 +47,7 @@ func (s *Server) registerHistory() {
 
 // eventsInput selects events.
 type eventsInput struct {
-	deploymentID
+	DeploymentPath
 	After uint64 `query:"after" doc:"Only those with a larger seq."`
 	Limit int    `query:"limit" minimum:"1" maximum:"1000" default:"200" doc:"How many."`
 }
@@ -80,7 +80,7 @@ func (s *Server) events(ctx context.Context, in *eventsInput) (*eventsOutput, er
 type timelineOutput struct{ Body v1.Timeline }
 
 // timeline returns the runs as spans.
-func (s *Server) timeline(ctx context.Context, in *deploymentID) (*timelineOutput, error) {
+func (s *Server) timeline(ctx context.Context, in *DeploymentPath) (*timelineOutput, error) {
 	d, err := s.find(ctx, in.ID)
 	if err != nil {
 		return nil, err
@@ -92,7 +92,7 @@ func (s *Server) timeline(ctx context.Context, in *deploymentID) (*timelineOutpu
 type runsOutput struct{ Body v1.RunList }
 
 // runs lists the runs.
-func (s *Server) runs(ctx context.Context, in *deploymentID) (*runsOutput, error) {
+func (s *Server) runs(ctx context.Context, in *DeploymentPath) (*runsOutput, error) {
 	d, err := s.find(ctx, in.ID)
 	if err != nil {
 		return nil, err
@@ -104,7 +104,7 @@ func (s *Server) runs(ctx context.Context, in *deploymentID) (*runsOutput, error
 type evidenceOutput struct{ Body v1.EvidenceList }
 
 // evidence lists the evidence.
-func (s *Server) evidence(ctx context.Context, in *deploymentID) (*evidenceOutput, error) {
+func (s *Server) evidence(ctx context.Context, in *DeploymentPath) (*evidenceOutput, error) {
 	d, err := s.find(ctx, in.ID)
 	if err != nil {
 		return nil, err
@@ -129,7 +129,7 @@ func (s *Server) evidence(ctx context.Context, in *deploymentID) (*evidenceOutpu
 
 // logsInput selects log lines.
 type logsInput struct {
-	deploymentID
+	DeploymentPath
 	Component string    `query:"component" doc:"Of this component. Default: of all."`
 	Resource  string    `query:"resource" doc:"Id of a resource. Default: all."`
 	Tail      int       `query:"tail" minimum:"1" maximum:"5000" default:"200" doc:"The last so many lines."`

@@ -5,6 +5,7 @@ import (
 	"mime"
 	"net/http"
 	"net/url"
+	"strings"
 
 	"github.com/danielgtaylor/huma/v2"
 	"github.com/danielgtaylor/huma/v2/adapters/humafiber"
@@ -54,8 +55,20 @@ func add[I, O any](s *Server, o operation, handler func(context.Context, *I) (*O
 		if p.Status == http.StatusInternalServerError {
 			s.log.ErrorContext(ctx, "request failed", "operation", o.id, "error", err)
 		}
+		if o.method == http.MethodGet {
+			locateInQuery(p)
+		}
 		return nil, p
 	})
+}
+
+// locateInQuery places what is wrong with a request that has no body.
+func locateInQuery(p *problem) {
+	for i := range p.Errors {
+		if rest, ok := strings.CutPrefix(p.Errors[i].Location, "body."); ok {
+			p.Errors[i].Location = "query." + rest
+		}
+	}
 }
 
 // describe adds to a description who may use it.

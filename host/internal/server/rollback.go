@@ -32,7 +32,7 @@ func (s *Server) registerRollback() {
 
 // rollbackInput is a request to roll back.
 type rollbackInput struct {
-	deploymentID
+	DeploymentPath
 	DryRun bool `query:"dry_run" doc:"The same as dry_run in the body."`
 	Body   *v1.RollbackRequest
 }
@@ -66,7 +66,7 @@ func (s *Server) rollback(ctx context.Context, in *rollbackInput) (*acceptedOutp
 
 // cancelInput is a request to cancel.
 type cancelInput struct {
-	deploymentID
+	DeploymentPath
 	Body *v1.CancelRequest
 }
 
@@ -102,7 +102,7 @@ func (s *Server) cancel(ctx context.Context, in *cancelInput) (*cancelledOutput,
 type candidatesOutput struct{ Body v1.RollbackCandidateList }
 
 // candidates lists the versions to roll back to.
-func (s *Server) candidates(ctx context.Context, in *deploymentID) (*candidatesOutput, error) {
+func (s *Server) candidates(ctx context.Context, in *DeploymentPath) (*candidatesOutput, error) {
 	d, err := s.find(ctx, in.ID)
 	if err != nil {
 		return nil, err

@@ -135,6 +135,9 @@ func follow(registry huma.Registry, schema *huma.Schema) *huma.Schema {
 func nearest(name string, known []string) string {
 	best, distance := "", len(name)/3+2
 	for _, candidate := range known {
+		if len(name) >= 3 && strings.HasPrefix(candidate, strings.ToLower(name)+"_") {
+			return candidate
+		}
 		d := editDistance(strings.ToLower(name), strings.ToLower(candidate))
 		if d < distance || (d == distance && best != "" && candidate < best) {
 			best, distance = candidate, d

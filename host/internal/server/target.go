@@ -33,14 +33,14 @@ func (s *Server) registerTargets() {
 	}, s.remove)
 }
 
-// targetPath names a target.
-type targetPath struct {
+// TargetPath names a target. Exported for the same reason as DeploymentPath.
+type TargetPath struct {
 	Application string `path:"application" maxLength:"255" example:"my-app"`
 	Environment string `path:"environment" maxLength:"255" example:"production"`
 }
 
 // target returns the target that is named.
-func (p targetPath) target() (deployment.Target, error) {
+func (p TargetPath) target() (deployment.Target, error) {
 	application, err := unescape("application", p.Application)
 	if err != nil {
 		return deployment.Target{}, err
@@ -73,7 +73,7 @@ func (s *Server) targets(ctx context.Context, _ *struct{}) (*targetsOutput, erro
 type targetOutput struct{ Body v1.Target }
 
 // target returns one target.
-func (s *Server) target(ctx context.Context, in *targetPath) (*targetOutput, error) {
+func (s *Server) target(ctx context.Context, in *TargetPath) (*targetOutput, error) {
 	target, err := in.target()
 	if err != nil {
 		return nil, err
@@ -132,7 +132,7 @@ func (s *Server) targetBody(ctx context.Context, state deployment.TargetState) (
 
 // removeInput is a request to remove what runs.
 type removeInput struct {
-	targetPath
+	TargetPath
 	Key    string `header:"Idempotency-Key" maxLength:"255" pattern:"^[!-~]+$" doc:"Makes the request repeatable. Bound to the token."`
 	DryRun bool   `query:"dry_run" doc:"Answer the plan (200) and change nothing."`
 	Body   *v1.RemoveRequest

@@ -1,0 +1,126 @@
+package server_test
+
+import (
+	"net/http"
+	"strings"
+	"testing"
+
+	"github.com/prometheus/client_golang/prometheus/testutil"
+
+	"github.com/apm-deploy/apm/host/internal/deployment"
+)
+
+// prescribed are findings of the linter on names that the product description
+// prescribes.
+var prescribed = map[string]string{
+	"deployment_duration_seconds": "the description shows one value for the last deployment: a gauge, no histogram",
+}
+
+func TestMetricsPassTheLinter(t *testing.T) {
+	t.Parallel()
+	h := newHost(t, options{})
+	h.complete(h.accept("v1"))
+	problems, err := testutil.GatherAndLint(h.server.Registry())
+	ok(t, err)
+	for _, p := range problems {
+		if prescribed[p.Metric] == "" {
+			t.Errorf("%s: %s", p.Metric, p.Text)
+		}
+	}
+}
+
+// TestMetricsOfTheProductDescription: the five families, word for word but for
+// the platform, which is the one of this test.
+func TestMetricsOfTheProductDescription(t *testing.T) {
+	t.Parallel()
+	h := newHost(t, options{anonymous: true})
+	has := func(lines ...string) {
+		t.Helper()
+		got := h.do(call{path: "/metrics"})
+		if got.status != http.StatusOK {
+			t.Fatalf("%d %s", got.status, got.body)
+		}
+		page := "\n" + string(got.body)
+		for _, line := range lines {
+			if !strings.Contains(page, "\n"+line+"\n") {
+				t.Errorf("no line %s in\n%s", line, ours(page))
+			}
+		}
+	}
+	d := h.accept("v2.0.0")
+	// A series begins at 0 when the deployment is accepted.
+	has(
+		`deployment_total{environment="production",platform="process",version="v2.0.0"} 0`,
+		`deployment_rollback_total{environment="production",platform="process",version="v2.0.0"} 0`,
+		`deployment_status{environment="production",platform="process",status="pending",version="v2.0.0"} 1`,
+		`apm_deployments_total{application="my-app",environment="production",platform="process",result="completed"} 0`,
+		`apm_plugin_up{platform="process"} 1`,
+		`apm_websocket_clients 0`,
+	)
+	for _, name := range []string{"pod-1", "pod-2", "pod-3"} {
+		d.Components[0].Checks = append(d.Components[0].Checks, deployment.Check{Component: "web", Name: name, Type: "readiness", Status: deployment.Healthy})
+	}
+	h.complete(d)
+	has(
+		`deployment_total{environment="production",platform="process",version="v2.0.0"} 1`,
+		`deployment_duration_seconds{environment="production",platform="process",version="v2.0.0"} 60`,
+		`deployment_status{environment="production",platform="process",status="completed",version="v2.0.0"} 1`,
+		`deployment_health_check_status{check_type="readiness",platform="process",status="healthy"} 3`,
+		`deployment_rollback_total{environment="production",platform="process",version="v2.0.0"} 0`,
+		`apm_deployments_total{application="my-app",environment="production",platform="process",result="completed"} 1`,
+		`apm_deployment_duration_seconds_count{environment="production",platform="process",result="completed"} 1`,
+	)
+	h.rollBack(d)
+	has(
+		`deployment_total{environment="production",platform="process",version="v2.0.0"} 1`,
+		`deployment_rollback_total{environment="production",platform="process",version="v2.0.0"} 1`,
+		`deployment_status{environment="production",platform="process",status="rolled_back",version="v2.0.0"} 1`,
+		`apm_deployments_total{application="my-app",environment="production",platform="process",result="completed"} 1`,
+		`apm_deployments_total{application="my-app",environment="production",platform="process",result="rolled_back"} 1`,
+	)
+}
+
+// TestVersionSeriesAreBounded: only the last twenty versions keep theirs.
+func TestVersionSeriesAreBounded(t *testing.T) {
+	t.Parallel()
+	h := newHost(t, options{anonymous: true})
+	for i := range 25 {
+		h.complete(h.accept("v" + string(rune('a'+i))))
+	}
+	page := string(h.do(call{path: "/metrics"}).body)
+	if got := strings.Count(page, "\ndeployment_total{"); got != 20 {
+		t.Errorf("%d series, want 20", got)
+	}
+	if strings.Contains(page, `version="va"`) || !strings.Contains(page, `version="vy"`) {
+		t.Error("kept the oldest instead of the newest")
+	}
+	if !strings.Contains(page, `apm_deployments_total{application="my-app",environment="production",platform="process",result="completed"} 25`) {
+		t.Error("the total by result lost what was retired")
+	}
+}
+
+// rollBack takes a completed deployment through a rollback.
+func (h *host) rollBack(d *deployment.Deployment) {
+	h.Helper()
+	at := d.EndedAt.Add(60e9)
+	d.Runs = append(d.Runs, deployment.Run{
+		Number: 2, Kind: deployment.RunRollback, Trigger: deployment.TriggerUser, Actor: person, From: d.Version,
+		RequestedAt: at, LockedAt: at, Steps: []deployment.Step{{Component: "web", Action: deployment.ActionRemove}},
+	})
+	h.commit(d, event(deployment.EventStatus, deployment.StatusPayload{Run: 2, Status: deployment.RollingBack}))
+	r := d.Run()
+	r.EndedAt, r.Result, r.Why = at.Add(30e9), deployment.RolledBack, "rolled back"
+	d.EndedAt = r.EndedAt
+	h.commit(d, event(deployment.EventStatus, deployment.StatusPayload{Run: 2, Status: deployment.RolledBack}))
+}
+
+// ours are the lines of a page that are about deployments.
+func ours(page string) string {
+	var lines []string
+	for line := range strings.Lines(page) {
+		if strings.HasPrefix(line, "deployment_") || strings.HasPrefix(line, "apm_") {
+			lines = append(lines, line)
+		}
+	}
+	return strings.Join(lines, "")
+}
