@@ -59,6 +59,8 @@ func TestDeriveComponent(t *testing.T) {
 	}{
 		"before any run":          {status: deployment.Pending},
 		"in the queue":            {runs: []deployment.Run{{}}, status: deployment.Pending},
+		"locked":                  {runs: []deployment.Run{locked}, status: deployment.Preparing},
+		"a part before the lock":  {runs: []deployment.Run{with(deployment.Run{}, waits)}, status: deployment.Pending},
 		"its snapshot is taken":   {runs: []deployment.Run{with(locked, waits)}, status: deployment.Preparing},
 		"waits for dependencies":  {runs: []deployment.Run{with(deploying, waits)}, status: deployment.Pending, reason: "waiting for its dependencies"},
 		"comes up":                {runs: []deployment.Run{with(deploying, touched(""))}, status: deployment.Deploying},

@@ -108,6 +108,9 @@ func rollbackProgress(r *Run) (step int, stage string, percentage float64) {
 	if r.LockedAt.IsZero() {
 		return 1, "Waiting to start", 0
 	}
+	if len(r.Steps) == 0 { // what goes back is fixed once all has come to rest
+		return 1, "Stopping what still runs", 0
+	}
 	done, count, settled := 0.0, 0.0, true
 	stage = "Restoring"
 	for i := range r.Steps {
@@ -224,17 +227,11 @@ func nearestRank(sorted []time.Duration, p int) time.Duration {
 // passes in a row along the longest chain of components, the pauses between
 // traffic steps, and the bake window.
 func knownWaits(d *Deployment, r *Run) time.Duration {
+	waves, err := GraphOf(d.Components).Waves()
 	if r.Kind == RunRollback {
-		longest := time.Duration(0)
-		for i := range r.Steps {
-			if r.Steps[i].PassedAt.IsZero() {
-				longest = max(longest, gateTime(r.Steps[i].GoalChecks))
-			}
-		}
-		return longest
+		return knownRestores(r, waves)
 	}
 	left := d.Definition.Policy.Bake - r.Baked
-	waves, err := GraphOf(d.Components).Waves()
 	if err != nil {
 		return max(left, 0)
 	}
@@ -252,6 +249,21 @@ func knownWaits(d *Deployment, r *Run) time.Duration {
 		left += longest
 	}
 	return max(left, 0)
+}
+
+// knownRestores is knownWaits of a rollback, which goes back wave by wave.
+func knownRestores(r *Run, waves [][]string) time.Duration {
+	left := time.Duration(0)
+	for _, wave := range waves {
+		longest := time.Duration(0)
+		for _, name := range wave {
+			if s := r.Step(name); s != nil && s.PassedAt.IsZero() {
+				longest = max(longest, gateTime(s.GoalChecks))
+			}
+		}
+		left += longest
+	}
+	return left
 }
 
 // gateTime is how long checks take to pass often enough in a row.
