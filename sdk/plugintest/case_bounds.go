@@ -5,8 +5,6 @@ import (
 	"errors"
 	"strings"
 
-	"go.uber.org/goleak"
-
 	"github.com/apm-deploy/apm/sdk"
 )
 
@@ -78,23 +76,5 @@ func secretsStayInside(b *bench) {
 		if strings.Contains(b.logs(), secret) {
 			b.Error("a secret is in the plugin's log")
 		}
-	}
-}
-
-func noGoroutineLeft(b *bench) {
-	before := goleak.IgnoreCurrent()
-	func() {
-		inside := *b
-		inside.session = b.suite.startWithin(b.T, nil)
-		b.suite.configure(b.T, inside.session)
-		inside.deploy(inside.v1())
-		snapshot := inside.snapshot().Snapshot
-		inside.deploy(inside.v2())
-		inside.rollback(snapshot)
-		inside.rollback(sdk.Snapshot{Empty: true})
-		inside.stop()
-	}()
-	if err := goleak.Find(before); err != nil {
-		b.Errorf("after the end: %v", err)
 	}
 }

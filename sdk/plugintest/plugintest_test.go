@@ -22,9 +22,9 @@ const envFault = "APM_TEST_FAULT"
 // TestMain is the fake plugin too: the suite starts this binary again as one.
 func TestMain(m *testing.M) {
 	if os.Getenv("APM_TEST_FAKE") != "" {
-		os.Exit(serve.Main(fake.Plugin()))
+		os.Exit(serve.Main(fake.Plugin())) //nolint:forbidigo // the main of a plugin
 	}
-	os.Exit(m.Run())
+	m.Run()
 }
 
 func encode(t *testing.T, v map[string]any) []byte {
@@ -113,6 +113,7 @@ func TestSuiteFindsFaults(t *testing.T) {
 		"forgetful": "cancel during deploy, then recover",
 		"token":     "watch: expired token",
 		"stateless": "watch: state first, outcome last, again",
+		"goroutine": "no goroutine left",
 	} {
 		t.Run(fault, func(t *testing.T) {
 			t.Parallel()

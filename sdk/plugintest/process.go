@@ -69,17 +69,17 @@ func Start(t testing.TB, command []string, env ...string) *Process {
 
 func start(t testing.TB, command, env []string) (*Process, error) {
 	p := &Process{exited: make(chan struct{})}
-	runDir, err := os.MkdirTemp("", "apm")
+	runDir, err := os.MkdirTemp("", "apm") //nolint:usetesting // the path of a socket must be short
 	if err != nil {
 		return p, err
 	}
 	p.RunDir = runDir
-	t.Cleanup(func() { os.RemoveAll(runDir) })
+	t.Cleanup(func() { _ = os.RemoveAll(runDir) })
 	certificate, pem, err := newCertificate()
 	if err != nil {
 		return p, err
 	}
-	p.cmd = exec.Command(command[0], command[1:]...)
+	p.cmd = exec.CommandContext(context.Background(), command[0], command[1:]...)
 	p.cmd.Env = append([]string{
 		"PATH=" + os.Getenv("PATH"), "HOME=" + os.Getenv("HOME"), "TMPDIR=" + os.TempDir(),
 		wire.Handshake.MagicCookieKey + "=" + wire.Handshake.MagicCookieValue,
@@ -105,11 +105,12 @@ func start(t testing.TB, command, env []string) (*Process, error) {
 	if err != nil {
 		return p, err
 	}
-	t.Cleanup(func() { p.conn.Close() })
+	t.Cleanup(func() { _ = p.conn.Close() })
 	return p, nil
 }
 
-// run starts the command and returns its first line.
+// run starts the command and returns its first line. The process lives until the
+// cleanup, which needs it, and so beyond the context of the test.
 func (p *Process) run(t testing.TB) (<-chan string, error) {
 	lifeline, ours, err := os.Pipe()
 	if err != nil {
@@ -129,7 +130,7 @@ func (p *Process) run(t testing.TB) (<-chan string, error) {
 	p.cmd.Stdout, p.cmd.Stderr = outWrite, errWrite
 	err = p.cmd.Start()
 	for _, theirs := range []*os.File{lifeline, outWrite, errWrite} {
-		theirs.Close()
+		_ = theirs.Close()
 	}
 	if err != nil {
 		return nil, errors.Join(err, ours.Close(), outRead.Close(), errRead.Close())
@@ -143,10 +144,10 @@ func (p *Process) run(t testing.TB) (<-chan string, error) {
 		_ = p.cmd.Wait() // the exit code is asked for where it matters
 	}()
 	t.Cleanup(func() {
-		p.lifeline.Close()
+		_ = p.lifeline.Close() // a case may have closed it
 		p.Kill()
-		outRead.Close()
-		errRead.Close()
+		_ = outRead.Close()
+		_ = errRead.Close()
 		readers.Wait()
 	})
 	return first, nil
@@ -160,7 +161,7 @@ func copyOutput(to io.Writer, from io.Reader, first chan<- string) {
 			first <- strings.TrimSuffix(line, "\n")
 			first = nil
 		}
-		io.WriteString(to, line)
+		_, _ = io.WriteString(to, line) // to memory
 		if err != nil {
 			return
 		}

@@ -52,13 +52,13 @@ func (s *suite) startWithin(t *testing.T, wrap func(sdk.Platform) sdk.Platform) 
 	if err != nil {
 		t.Fatalf("serve plugin: %v", err)
 	}
-	dir, err := os.MkdirTemp("", "apm")
+	dir, err := os.MkdirTemp("", "apm") //nolint:usetesting // the path of a socket must be short
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() { os.RemoveAll(dir) })
+	t.Cleanup(func() { _ = os.RemoveAll(dir) })
 	socket := filepath.Join(dir, "s")
-	listener, err := net.Listen("unix", socket)
+	listener, err := new(net.ListenConfig).Listen(t.Context(), "unix", socket)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -68,7 +68,7 @@ func (s *suite) startWithin(t *testing.T, wrap func(sdk.Platform) sdk.Platform) 
 		t.Fatal(err)
 	}
 	end := func() {
-		conn.Close()
+		_ = conn.Close() // twice, when a case ended it
 		stop()
 	}
 	t.Cleanup(end)

@@ -147,16 +147,16 @@ func (d *decoder) value(path []string, value []byte, into reflect.Value) {
 		d.duration(path, value, into)
 		return
 	}
-	switch kind := into.Kind(); {
-	case kind == reflect.Pointer:
+	switch into.Kind() {
+	case reflect.Pointer:
 		fresh := reflect.New(into.Type().Elem())
 		d.value(path, value, fresh.Elem())
 		into.Set(fresh)
-	case kind == reflect.Struct:
+	case reflect.Struct:
 		d.block(path, value, into, "")
-	case kind == reflect.Slice:
+	case reflect.Slice:
 		d.slice(path, value, into)
-	case kind == reflect.Map:
+	case reflect.Map:
 		entries, ok := d.object(path, value)
 		if !ok {
 			return

@@ -27,11 +27,11 @@ const envRole = "APM_TEST_ROLE"
 func TestMain(m *testing.M) {
 	switch os.Getenv(envRole) {
 	case "":
-		os.Exit(m.Run())
+		m.Run()
 	case "broken":
-		os.Exit(serve.Main(sdk.Plugin{Name: "talker"}))
+		os.Exit(serve.Main(sdk.Plugin{Name: "talker"})) //nolint:forbidigo // the main of a plugin
 	default:
-		os.Exit(serve.Main(sdk.Plugin{Name: "talker", Version: "1.0.0", New: newTalker}))
+		os.Exit(serve.Main(sdk.Plugin{Name: "talker", Version: "1.0.0", New: newTalker})) //nolint:forbidigo // the main of a plugin
 	}
 }
 
@@ -246,13 +246,15 @@ func TestStartsThatFail(t *testing.T) {
 // Without a lifeline a plugin still ends with its parent.
 func TestParentDies(t *testing.T) {
 	t.Parallel()
-	dir, err := os.MkdirTemp("", "apm")
+	dir, err := os.MkdirTemp("", "apm") //nolint:usetesting // the path of a socket must be short
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() { os.RemoveAll(dir) })
-	// The shell is the parent; it ends at once and leaves the plugin behind.
-	cmd := exec.Command("sh", "-c", `"$0" >"$1" 2>&1 & echo $!; sleep 0.3`, os.Args[0], filepath.Join(dir, "out"))
+	t.Cleanup(func() { _ = os.RemoveAll(dir) })
+	// The shell is the parent; it ends once the plugin serves, and leaves it behind.
+	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+	defer cancel()
+	cmd := exec.CommandContext(ctx, "sh", "-c", `"$0" >"$1" 2>&1 & while ! grep -q unix "$1"; do sleep 0.05; done`, os.Args[0], filepath.Join(dir, "out"))
 	cmd.Env = []string{
 		"PATH=" + os.Getenv("PATH"), "HOME=" + os.Getenv("HOME"), envRole + "=talker", "PLUGIN_UNIX_SOCKET_DIR=" + dir,
 		wire.Handshake.MagicCookieKey + "=" + wire.Handshake.MagicCookieValue,

@@ -18,7 +18,7 @@ func (q *queue) take() (batch *pluginv1.WatchResponse, last bool) {
 	batch = &pluginv1.WatchResponse{Events: make([]*pluginv1.WatchEvent, 0, count+1)}
 	for range count {
 		front := q.entries.Front()
-		one := front.Value.(*entry)
+		one := entryOf(front)
 		if one.log != nil {
 			q.countDroppedLocked(batch)
 		}
@@ -55,7 +55,7 @@ func (q *queue) measureLocked() (count int, whole bool) {
 	}
 	bytes, seen, boundary := 0, 0, 0
 	for element := q.entries.Front(); element != nil; element = element.Next() {
-		one := element.Value.(*entry)
+		one := entryOf(element)
 		if seen == limit || (seen > 0 && bytes+one.bytes > maxBatchBytes) {
 			if boundary > 0 {
 				return boundary, true
@@ -64,7 +64,7 @@ func (q *queue) measureLocked() (count int, whole bool) {
 		}
 		seen++
 		bytes += one.bytes
-		if next := element.Next(); next == nil || next.Value.(*entry).group != one.group {
+		if next := element.Next(); next == nil || entryOf(next).group != one.group {
 			boundary = seen
 		}
 	}

@@ -72,6 +72,17 @@ func newQueue() *queue {
 	}
 }
 
+// entryOf and elementOf are what the two lists hold.
+func entryOf(element *list.Element) *entry {
+	one, _ := element.Value.(*entry)
+	return one
+}
+
+func elementOf(element *list.Element) *list.Element {
+	one, _ := element.Value.(*list.Element)
+	return one
+}
+
 // push queues the events of one Sink call.
 func (q *queue) push(ctx context.Context, events []sdk.Event) error {
 	entries := make([]*entry, 0, len(events))
@@ -166,7 +177,7 @@ func (q *queue) addLocked(one *entry) {
 		q.logBytes += one.bytes
 		for q.logs.Len() > maxLogs || (q.logBytes > maxLogsBytes && q.logs.Len() > 1) {
 			q.dropped++
-			q.removeLocked(q.logs.Front().Value.(*list.Element))
+			q.removeLocked(elementOf(q.logs.Front()))
 		}
 		return
 	case *pluginv1.WatchEvent_DroppedLogLines:
@@ -195,7 +206,8 @@ func (q *queue) addLocked(one *entry) {
 }
 
 func (q *queue) removeLocked(element *list.Element) {
-	one := q.entries.Remove(element).(*entry)
+	one := entryOf(element)
+	q.entries.Remove(element)
 	if one.log != nil {
 		q.logs.Remove(one.log)
 		q.logBytes -= one.bytes

@@ -2,6 +2,7 @@ package wire_test
 
 import (
 	"context"
+	"errors"
 	"log/slog"
 	"testing"
 	"time"
@@ -29,7 +30,7 @@ func TestCallsCarryEverything(t *testing.T) {
 	}
 	warnings := diagnostics[1:]
 	platform := &full{}
-	conn, _ := serve(t, platform)
+	conn, _ := connect(t, platform)
 	client, ctx := conn.Client(), t.Context()
 
 	configure := filled[sdk.ConfigureRequest]()
@@ -197,7 +198,7 @@ func TestDescribe(t *testing.T) {
 	}{"bare": {&bare{}, sdk.Capabilities{}}, "full": {&full{}, all}} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			conn, _ := serve(t, tc.platform)
+			conn, _ := connect(t, tc.platform)
 			client := conn.Client()
 			got, err := client.Describe(t.Context())
 			same(t, "description", sdk.Description{Name: "fake", Version: "1.2.3", ProtocolMinor: 1, Capabilities: tc.want}, got)
@@ -205,7 +206,9 @@ func TestDescribe(t *testing.T) {
 			same(t, "capabilities", tc.want, client.Capabilities())
 			same(t, "capabilities by sdk", tc.want, sdk.CapabilitiesOf(client))
 			// Cached: the answer does not need the plugin any more.
-			conn.Close()
+			if err := conn.Close(); err != nil {
+				t.Fatal(err)
+			}
 			again, err := client.Describe(t.Context())
 			same(t, "again", got, again)
 			same(t, "error", nil, err)
@@ -222,7 +225,8 @@ func TestDescribeCarriesSchemas(t *testing.T) {
 			{Name: "b", Type: "list(number)", Required: true},
 		},
 		Blocks: []schema.NestedBlock{
-			{Name: "s", Nesting: schema.Single, MaxItems: 1}, {Name: "l", Nesting: schema.List, MinItems: 1, MaxItems: 3},
+			{Name: "s", Nesting: schema.Single, MaxItems: 1},
+			{Name: "l", Nesting: schema.List, MinItems: 1, MaxItems: 3},
 			{Name: "m", Nesting: schema.Map, Block: schema.Block{Attributes: []schema.Attribute{{Name: "c", Type: "bool"}}}},
 		},
 	}}
@@ -276,8 +280,12 @@ func TestWatchCarriesEverything(t *testing.T) {
 	all := filled[sdk.Event]()
 	at, token := all.ObservedAt, []byte("token")
 	events := []sdk.Event{
-		{ObservedAt: at, State: all.State}, {ObservedAt: at, Resource: all.Resource}, {ObservedAt: at, Log: all.Log},
-		{ObservedAt: at, Handle: all.Handle}, {ObservedAt: at, Candidate: all.Candidate}, {ObservedAt: at, Drift: all.Drift},
+		{ObservedAt: at, State: all.State},
+		{ObservedAt: at, Resource: all.Resource},
+		{ObservedAt: at, Log: all.Log},
+		{ObservedAt: at, Handle: all.Handle},
+		{ObservedAt: at, Candidate: all.Candidate},
+		{ObservedAt: at, Drift: all.Drift},
 		{ObservedAt: at, Outcome: all.Outcome, ResumeToken: token},
 	}
 	request := filled[sdk.WatchRequest]()
@@ -318,7 +326,7 @@ func TestTargetWatchLogsAndHealthCarryEverything(t *testing.T) {
 		return errEnough
 	})
 	same(t, "events", []sdk.Event{drift}, got)
-	if err != errEnough {
+	if !errors.Is(err, errEnough) {
 		t.Errorf("the sink's error came back as %v", err)
 	}
 
@@ -344,7 +352,7 @@ func TestTargetWatchLogsAndHealthCarryEverything(t *testing.T) {
 		return errEnough
 	})
 	same(t, "health", []sdk.Health{health}, reports)
-	if err != errEnough {
+	if !errors.Is(err, errEnough) {
 		t.Errorf("error %v", err)
 	}
 }

@@ -33,7 +33,7 @@ func TestConfigureExactlyOnce(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			conn, _ := serve(t, &full{bare: bare{configure: func(context.Context, sdk.ConfigureRequest) (diag.Diagnostics, error) {
+			conn, _ := connect(t, &full{bare: bare{configure: func(context.Context, sdk.ConfigureRequest) (diag.Diagnostics, error) {
 				return tc.ds, tc.err
 			}}})
 			client, ctx := conn.Client(), t.Context()
@@ -55,7 +55,7 @@ func TestConfigureExactlyOnce(t *testing.T) {
 
 func TestNothingBeforeConfigure(t *testing.T) {
 	t.Parallel()
-	conn, _ := serve(t, &full{})
+	conn, _ := connect(t, &full{})
 	c, ctx, op := conn.Client(), t.Context(), sdk.Operation{ID: "op"}
 	for name, call := range map[string]func() error{
 		"Resolve":  func() error { _, _, err := c.Resolve(ctx, sdk.ResolveRequest{Target: target()}); return err },
@@ -221,7 +221,7 @@ func TestLimits(t *testing.T) {
 	platform.probe = func(context.Context, sdk.ProbeRequest) (sdk.ProbeResult, error) {
 		return sdk.ProbeResult{Revision: strings.Repeat("x", sdk.MaxMessage+1)}, nil
 	}
-	conn, _ := serve(t, platform)
+	conn, _ := connect(t, platform)
 	polite, rude, ctx := conn.Client(), conn.Client(noLimits), t.Context()
 	if _, err := polite.Configure(ctx, sdk.ConfigureRequest{}); err != nil {
 		t.Fatal(err)

@@ -113,7 +113,9 @@ func TestWatchUnderLoad(t *testing.T) {
 		case event.Log != nil:
 			gotLines++
 			var n int
-			fmt.Sscan(event.Log.Line, &n)
+			if _, err := fmt.Sscan(event.Log.Line, &n); err != nil {
+				t.Fatal(err)
+			}
 			if n <= lastLine {
 				t.Fatalf("line %d after %d", n, lastLine)
 			}
@@ -277,7 +279,7 @@ func TestWatchHeartbeat(t *testing.T) {
 
 func TestWatchSilenceIsAHangingPlugin(t *testing.T) {
 	t.Parallel()
-	conn, _ := serve(t, &bare{watch: func(ctx context.Context, _ sdk.WatchRequest, sink sdk.Sink) error {
+	conn, _ := connect(t, &bare{watch: func(ctx context.Context, _ sdk.WatchRequest, sink sdk.Sink) error {
 		if err := sink(state("s")); err != nil {
 			return err
 		}

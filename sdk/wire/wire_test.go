@@ -19,7 +19,13 @@ import (
 	"github.com/apm-deploy/apm/sdk/wire"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+// TestMain is a plugin too, for the test that starts one.
+func TestMain(m *testing.M) {
+	if os.Getenv(envServe) != "" {
+		os.Exit(servePlugin()) //nolint:forbidigo // the main of a plugin
+	}
+	goleak.VerifyTestMain(m)
+}
 
 // logs is what the plugin logged.
 type logs struct {
@@ -39,8 +45,8 @@ func (l *logs) String() string {
 	return l.buffer.String()
 }
 
-// serve serves the platform over real gRPC on a socket.
-func serve(t *testing.T, platform sdk.Platform, options ...wire.ServerOption) (*wire.Conn, *logs) {
+// connect serves the platform over real gRPC on a socket.
+func connect(t *testing.T, platform sdk.Platform, options ...wire.ServerOption) (*wire.Conn, *logs) {
 	t.Helper()
 	out := &logs{}
 	server, err := wire.NewServer(sdk.Plugin{
@@ -49,13 +55,13 @@ func serve(t *testing.T, platform sdk.Platform, options ...wire.ServerOption) (*
 	if err != nil {
 		t.Fatal(err)
 	}
-	dir, err := os.MkdirTemp("", "wire")
+	dir, err := os.MkdirTemp("", "wire") //nolint:usetesting // the path of a socket must be short
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() { os.RemoveAll(dir) })
+	t.Cleanup(func() { _ = os.RemoveAll(dir) })
 	socket := filepath.Join(dir, "s")
-	listener, err := net.Listen("unix", socket)
+	listener, err := new(net.ListenConfig).Listen(t.Context(), "unix", socket)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -64,14 +70,14 @@ func serve(t *testing.T, platform sdk.Platform, options ...wire.ServerOption) (*
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() { conn.Close() })
+	t.Cleanup(func() { _ = conn.Close() })
 	return conn, out
 }
 
 // configured serves the platform and configures it.
 func configured(t *testing.T, platform sdk.Platform, options ...wire.ServerOption) (*wire.Client, *logs) {
 	t.Helper()
-	conn, out := serve(t, platform, options...)
+	conn, out := connect(t, platform, options...)
 	client := conn.Client()
 	if _, err := client.Configure(t.Context(), sdk.ConfigureRequest{Platform: "fake"}); err != nil {
 		t.Fatal(err)

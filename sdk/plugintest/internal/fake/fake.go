@@ -115,6 +115,9 @@ func (p *platform) Resolve(_ context.Context, r sdk.ResolveRequest) (sdk.Release
 }
 
 func (p *platform) Snapshot(_ context.Context, r sdk.SnapshotRequest) (sdk.SnapshotResult, error) {
+	if p.fault("goroutine") {
+		go func() { <-make(chan struct{}) }()
+	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	live, runs, err := p.live(r.Target)
