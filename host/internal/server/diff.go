@@ -25,8 +25,11 @@ func diffViews(fromName, toName string, from, to map[string]string) string {
 		if old == new {
 			continue
 		}
-		fmt.Fprintf(&b, "--- %s/%s\n+++ %s/%s\n", fromName, name, toName, name)
-		b.WriteString(unified(splitLines(old), splitLines(new)))
+		hunks := unified(splitLines(old), splitLines(new))
+		if hunks == "" {
+			continue // but for the end of the last line
+		}
+		fmt.Fprintf(&b, "--- %s/%s\n+++ %s/%s\n%s", fromName, name, toName, name, hunks)
 	}
 	return b.String()
 }

@@ -354,7 +354,7 @@ func stall(t *testing.T, h *host, id string) net.Conn {
 	conn, err := dialer.DialContext(t.Context(), "tcp", strings.TrimPrefix(h.url, "http://"))
 	ok(t, err)
 	if tcp, isTCP := conn.(*net.TCPConn); isTCP {
-		ok(t, tcp.SetReadBuffer(4<<10))
+		ok(t, tcp.SetReadBuffer(64<<10))
 	}
 	_, err = fmt.Fprintf(conn, "GET /ws/deployments?after=0&deployment_id=%s HTTP/1.1\r\nHost: localhost\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n", id)
 	ok(t, err)
