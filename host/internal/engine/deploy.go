@@ -254,6 +254,9 @@ func (o *owner) passComponent(ctx context.Context, d *deployment.Deployment, nam
 	var stop context.CancelFunc
 	o.read(func() {
 		r := d.Run()
+		if op := r.Step(name).Operation(); op != nil {
+			k.passed = !op.CandidateOK.IsZero() // as a candidate it was good: no slow start excuses it now
+		}
 		ctx, stop = o.before(ctx, r.Step(name).SettledAt, d.Component(name).Definition.Monitor.Timeout,
 			r.Idle, "the checks of component "+name)
 	})

@@ -65,21 +65,28 @@ func (c Config) withDefaults() Config {
 type Engine struct {
 	Config
 
+	// nudged: something was accepted here, so that nobody waits for the poll.
+	nudged chan struct{}
+
 	mu     sync.Mutex
 	owners map[deployment.Target]*owner
+	// orphans are targets whose owner gave up although the lease may still be
+	// ours: they are released, to be claimed anew under a higher epoch.
+	orphans []deployment.Target
 }
 
 // New returns an engine; nothing happens until Run.
 func New(config Config) *Engine {
-	return &Engine{Config: config.withDefaults(), owners: map[deployment.Target]*owner{}}
+	return &Engine{
+		Config: config.withDefaults(),
+		nudged: make(chan struct{}, 1), owners: map[deployment.Target]*owner{},
+	}
 }
 
 // Run claims targets and runs their work until ctx ends. It then lets go: the
 // operations go on at their platforms, the leases are released, and another
 // host, or this one when it is back, takes over from the record.
 func (e *Engine) Run(ctx context.Context) error {
-	bell, stop := e.Bus.Doorbell("")
-	defer stop()
 	var owners sync.WaitGroup
 	defer e.releaseAll(ctx, &owners)
 
@@ -92,7 +99,7 @@ func (e *Engine) Run(ctx context.Context) error {
 		select {
 		case <-ctx.Done():
 			return nil
-		case <-bell:
+		case <-e.nudged:
 			e.wake()
 			e.claim(ctx, &owners)
 		case <-claim.C:
@@ -107,6 +114,15 @@ func (e *Engine) Run(ctx context.Context) error {
 func (e *Engine) claim(ctx context.Context, owners *sync.WaitGroup) {
 	call, cancel := context.WithTimeout(ctx, e.Config.Renew)
 	defer cancel()
+	e.mu.Lock()
+	orphans := e.orphans
+	e.orphans = nil
+	e.mu.Unlock()
+	if len(orphans) > 0 {
+		if err := e.Store.Release(call, e.Host, orphans...); err != nil {
+			e.Log.Warn("release leases", "error", err)
+		}
+	}
 	asked := e.Now()
 	leases, err := e.Store.Claim(call, e.Host, e.LeaseTTL)
 	if err != nil {
@@ -138,6 +154,10 @@ func (e *Engine) start(ctx context.Context, lease deployment.Lease, asked time.T
 		e.mu.Lock()
 		if e.owners[lease.Target] == o {
 			delete(e.owners, lease.Target)
+			if ctx.Err() == nil {
+				e.orphans = append(e.orphans, lease.Target)
+				defer e.nudge()
+			}
 		}
 		e.mu.Unlock()
 	}()
@@ -169,6 +189,14 @@ func (e *Engine) renew(ctx context.Context) {
 	}
 }
 
+// nudge makes Run look for new work now.
+func (e *Engine) nudge() {
+	select {
+	case e.nudged <- struct{}{}:
+	default:
+	}
+}
+
 // wake tells every owner to look for new work.
 func (e *Engine) wake() {
 	e.mu.Lock()
@@ -178,22 +206,17 @@ func (e *Engine) wake() {
 	}
 }
 
-// releaseAll waits for the owners and gives their leases back.
+// releaseAll waits for the owners and gives every lease of this host back.
 func (e *Engine) releaseAll(ctx context.Context, owners *sync.WaitGroup) {
 	e.mu.Lock()
-	targets := make([]deployment.Target, 0, len(e.owners))
-	for target, o := range e.owners {
-		targets = append(targets, target)
+	for _, o := range e.owners {
 		o.lose()
 	}
 	e.mu.Unlock()
 	owners.Wait()
-	if len(targets) == 0 {
-		return
-	}
 	call, cancel := context.WithTimeout(context.WithoutCancel(ctx), e.Config.Renew)
 	defer cancel()
-	if err := e.Store.Release(call, e.Host, targets...); err != nil {
+	if err := e.Store.Release(call, e.Host); err != nil {
 		e.Log.Warn("release leases", "error", err)
 	}
 }

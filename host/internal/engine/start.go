@@ -287,6 +287,7 @@ func (e *Engine) accept(ctx context.Context, d *deployment.Deployment, blobs []d
 		return nil, storeError(err)
 	}
 	e.Bus.Ring(d.ID)
+	e.nudge()
 	return d, nil
 }
 

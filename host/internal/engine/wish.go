@@ -73,7 +73,7 @@ func (e *Engine) command(ctx context.Context, d *deployment.Deployment, command 
 		return nil, storeError(err)
 	}
 	e.Bus.Ring(d.ID)
-	e.wake()
+	e.nudge()
 	limit := time.NewTimer(pickUpWait)
 	defer limit.Stop()
 	poll := time.NewTicker(50 * time.Millisecond)
