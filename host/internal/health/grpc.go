@@ -34,7 +34,7 @@ func (c *Checker) askGRPC(ctx context.Context, check deployment.GRPCCheck, addre
 		stage  stage
 	)
 	ctx = stage.follow(ctx)
-	creds := credentials.TransportCredentials(insecure.NewCredentials())
+	creds := insecure.NewCredentials()
 	if check.TLS {
 		creds = credentials.NewTLS(&tls.Config{RootCAs: c.roots, MinVersion: tls.VersionTLS12})
 	}

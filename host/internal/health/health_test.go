@@ -17,7 +17,7 @@ import (
 
 func TestMain(m *testing.M) {
 	if os.Getenv(envStarved) != "" {
-		os.Exit(lookWithoutDescriptors())
+		os.Exit(lookWithoutDescriptors()) //nolint:forbidigo // here the test binary is another process
 	}
 	// A proxy of the environment would answer every check by itself.
 	for _, name := range []string{"HTTP_PROXY", "HTTPS_PROXY", "http_proxy", "https_proxy", "ALL_PROXY"} {
@@ -61,7 +61,7 @@ func (w want) check(t *testing.T, got deployment.Observation) {
 // listen accepts connections and hands each to serve, which owns it.
 func listen(t *testing.T, serve func(net.Conn)) string {
 	t.Helper()
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	listener, err := new(net.ListenConfig).Listen(t.Context(), "tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -87,19 +87,18 @@ func listen(t *testing.T, serve func(net.Conn)) string {
 func silent(t *testing.T) string {
 	t.Helper()
 	var held []net.Conn
-	address := listen(t, func(conn net.Conn) { held = append(held, conn) })
-	t.Cleanup(func() {
+	t.Cleanup(func() { // after the one of listen
 		for _, conn := range held {
 			_ = conn.Close()
 		}
 	})
-	return address
+	return listen(t, func(conn net.Conn) { held = append(held, conn) })
 }
 
 // closed is an address where nothing listens.
 func closed(t *testing.T) string {
 	t.Helper()
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	listener, err := new(net.ListenConfig).Listen(t.Context(), "tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}

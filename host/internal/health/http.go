@@ -72,6 +72,7 @@ func failed(ctx context.Context, err error, stage *stage) answer {
 // connection.
 func (c *Checker) transport() *http.Transport {
 	return &http.Transport{
+		DialContext:            dialAsking,
 		TLSClientConfig:        &tls.Config{RootCAs: c.roots, MinVersion: tls.VersionTLS12},
 		DisableKeepAlives:      true,
 		DisableCompression:     true,

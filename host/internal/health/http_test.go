@@ -4,7 +4,7 @@ import (
 	"crypto/tls"
 	"crypto/x509"
 	"io"
-	"log"
+	"log/slog"
 	"net"
 	"net/http"
 	"net/http/httptest"
@@ -93,7 +93,8 @@ func TestHTTP(t *testing.T) {
 		"hangs":                     {deployment.HTTPCheck{URL: "/hangs"}, 100 * time.Millisecond, want{status: deployment.Unhealthy, says: []string{"within the timeout", "waiting for the answer"}}},
 		"request as defined": {
 			deployment.HTTPCheck{URL: "http://u:hunter2@${address}/asked?q=1", Method: "POST", Headers: map[string]string{"Host": "shop.example", "X-Key": "k"}},
-			0, want{status: deployment.Healthy, says: []string{"POST http://" + address + "/asked?…"}, conceals: []string{"hunter2", "q=1"}},
+			0,
+			want{status: deployment.Healthy, says: []string{"POST http://" + address + "/asked?…"}, conceals: []string{"hunter2", "q=1"}},
 		},
 		"address in expressions":     {deployment.HTTPCheck{URL: "/ok", Header: map[string]string{"X-Version": "${address}"}}, 0, want{status: deployment.Unhealthy, says: []string{`127\\.0`}}},
 		"header that cannot be sent": {deployment.HTTPCheck{URL: "/ok", Headers: map[string]string{"X-Key": "hunter2\r\nX: y"}}, 0, want{status: deployment.Unknown, says: []string{`headers: "X-Key"`}, conceals: []string{"hunter2"}}},
@@ -181,14 +182,14 @@ func TestHTTPAsksOnAFreshConnection(t *testing.T) {
 func TestHTTPS(t *testing.T) {
 	t.Parallel()
 	server := httptest.NewUnstartedServer(application())
-	server.Config.ErrorLog = log.New(io.Discard, "", 0)
+	server.Config.ErrorLog = slog.NewLogLogger(slog.DiscardHandler, slog.LevelError)
 	server.StartTLS()
 	t.Cleanup(server.Close)
 	trusted := x509.NewCertPool()
 	trusted.AddCert(server.Certificate())
 
 	strict := httptest.NewUnstartedServer(application())
-	strict.Config.ErrorLog = log.New(io.Discard, "", 0)
+	strict.Config.ErrorLog = slog.NewLogLogger(slog.DiscardHandler, slog.LevelError)
 	strict.TLS = &tls.Config{ClientAuth: tls.RequireAnyClientCert, MinVersion: tls.VersionTLS12, MaxVersion: tls.VersionTLS12}
 	strict.StartTLS()
 	t.Cleanup(strict.Close)

@@ -20,7 +20,7 @@ const envStarved = "APM_TEST_STARVED"
 // lookWithoutDescriptors looks once where no descriptor is left, and prints the
 // observations. Its exit code is that of a process.
 func lookWithoutDescriptors() int {
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	listener, err := new(net.ListenConfig).Listen(context.Background(), "tcp", "127.0.0.1:0")
 	if err != nil {
 		return 10
 	}

@@ -47,7 +47,7 @@ func TestHostKilled(t *testing.T) {
 		t.Run(fmt.Sprintf("plugin frozen %v", frozen), func(t *testing.T) {
 			t.Parallel()
 			h := newHouse(t)
-			host := exec.Command(os.Args[0])
+			host := exec.CommandContext(t.Context(), os.Args[0])
 			host.Env = append(os.Environ(), envHost+"="+h.dir, "APM_TEST_RUN="+h.run)
 			if err := host.Start(); err != nil {
 				t.Fatal(err)

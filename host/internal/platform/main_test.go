@@ -31,7 +31,7 @@ var built = map[string]string{}
 
 func TestMain(m *testing.M) {
 	if dir := os.Getenv(envHost); dir != "" {
-		os.Exit(beHost(dir))
+		os.Exit(beHost(dir)) //nolint:forbidigo // here the test binary is another process
 	}
 	dir, err := os.MkdirTemp("", "apm-platform-")
 	if err != nil {
@@ -39,7 +39,7 @@ func TestMain(m *testing.M) {
 	}
 	for _, version := range []string{"1.2.3", "1.2.4"} {
 		built[version] = filepath.Join(dir, "fault-"+version)
-		build := exec.Command("go", "build", "-trimpath", "-ldflags", "-s -w -X main.version="+version, "-o", built[version], "./testdata/faultplugin")
+		build := exec.CommandContext(context.Background(), "go", "build", "-trimpath", "-ldflags", "-s -w -X main.version="+version, "-o", built[version], "./testdata/faultplugin")
 		if out, err := build.CombinedOutput(); err != nil {
 			panic(fmt.Sprintf("build fault plugin: %v\n%s", err, out))
 		}
@@ -52,7 +52,7 @@ func TestMain(m *testing.M) {
 	if err := os.RemoveAll(dir); err != nil {
 		panic(err)
 	}
-	os.Exit(code)
+	os.Exit(code) //nolint:forbidigo // the end of TestMain
 }
 
 // house is a host's surroundings: a data directory, a plugin, a lock file.
@@ -68,7 +68,7 @@ type house struct {
 func newHouse(t *testing.T) *house {
 	t.Helper()
 	// Sockets need short paths, which t.TempDir's are not.
-	run, err := os.MkdirTemp("/tmp", "apm-t-")
+	run, err := os.MkdirTemp("/tmp", "apm-t-") //nolint:usetesting // for the reason above
 	if err != nil {
 		t.Fatal(err)
 	}

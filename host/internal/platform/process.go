@@ -68,7 +68,7 @@ func start(ctx context.Context, l launch) (*process, error) {
 
 	var variables []string // set by go-plugin before the process starts
 	p.child, err = newChild(func() *exec.Cmd {
-		cmd := exec.Command(l.path)
+		cmd := exec.CommandContext(context.Background(), l.path) // outlives ctx: stop ends it
 		cmd.Dir = "/"
 		cmd.Env = environment(l.plugin, variables, p.dir.path, clientPEM)
 		cmd.ExtraFiles = []*os.File{pluginEnd}
