@@ -110,6 +110,9 @@ func watchTarget(b *bench) {
 	}
 }
 
+// chattyLines is what SpecChatty writes at the least.
+const chattyLines = 10_000
+
 // slowReader: a reader that sleeps gets the outcome, and is told what it missed.
 func slowReader(b *bench) {
 	if b.config.SpecChatty == nil {
@@ -133,8 +136,8 @@ func slowReader(b *bench) {
 	if r.outcome.Result != sdk.ResultSucceeded {
 		b.Errorf("outcome %+v", r.outcome)
 	}
-	if lines == 0 {
-		b.Error("no log line arrived")
+	if lines == 0 || lines+dropped < chattyLines {
+		b.Errorf("%d log lines arrived and %d were dropped: the rest of %d got lost without being counted", lines, dropped, chattyLines)
 	}
 	b.Logf("%d lines arrived, %d were dropped", lines, dropped)
 }

@@ -32,8 +32,8 @@ type Config struct {
 	// SpecSlow is a spec whose deploy stays under way until it is cancelled. It
 	// is needed where the plugin is not staged. Optional.
 	SpecSlow []byte
-	// SpecChatty is a spec whose deploy writes at least 10,000 lines and comes up.
-	// Optional.
+	// SpecChatty is a spec whose deploy writes at least 10,000 lines and then comes
+	// up. Optional.
 	SpecChatty []byte
 
 	// ChangeFiles changes everything that SpecV1 names (files, tags, artifacts) and
@@ -43,7 +43,8 @@ type Config struct {
 	// the platform. Optional.
 	ChangeLive func(t *testing.T, target sdk.Target)
 	// Serves asks the running component, at its addresses, which content it is: a
-	// body that differs between SpecV1 and SpecV2. Optional; without it the
+	// body that differs between SpecV1 and SpecV2. Where traffic is split by
+	// connection, it must use a fresh one. Optional; without it the
 	// revision that Probe tells has to do.
 	Serves func(t *testing.T, addresses map[string]string) string
 	// OldHandle turns a handle into the one that the plugin's previous version
