@@ -91,7 +91,7 @@ func merge(values, over map[string]any) {
 	}
 }
 
-// pathSet are the keys whose values name files, "artifact" or "port.*.root".
+// pathSet are the keys whose values name files, "artifact" or "port.NAME.root".
 type pathSet map[string]bool
 
 // pathKeys asks which keys of a platform's spec are paths; without a platform
@@ -150,7 +150,10 @@ func (keys pathSet) below(values map[string]any, at []string, dir string, expand
 	}
 }
 
-// has says whether a key is a path. A "*" in the schema is any label.
+// anyLabel stands in the schema's keys for the label of a block.
+const anyLabel = "NAME"
+
+// has says whether a key is a path.
 func (keys pathSet) has(at []string) bool {
 	if keys[strings.Join(at, ".")] {
 		return true
@@ -162,7 +165,7 @@ func (keys pathSet) has(at []string) bool {
 		}
 		matches := true
 		for i := range steps {
-			matches = matches && (steps[i] == at[i] || steps[i] == "*")
+			matches = matches && (steps[i] == at[i] || steps[i] == anyLabel)
 		}
 		if matches {
 			return true

@@ -106,7 +106,7 @@ func TestPathsBecomeAbsolute(t *testing.T) {
 		"port": map[string]any{"http": map[string]any{"certificate": "tls.crt", "listen": "x:1"}},
 		"web":  map[string]any{"artifact": "../w.tgz"},
 	}
-	cli.ResolvePaths(got, "/etc/app", "artifact", "directory", "files", "port.*.certificate")
+	cli.ResolvePaths(got, "/etc/app", "artifact", "directory", "files", "port.NAME.certificate")
 	want := map[string]any{
 		"artifact": "/etc/app/a.tgz", "directory": "/abs", "command": []any{"./stays"}, "files": []any{"/etc/app/b", "/c"},
 		"port": map[string]any{"http": map[string]any{"certificate": "/etc/app/tls.crt", "listen": "x:1"}},

@@ -13,18 +13,13 @@ import (
 
 	"github.com/apm-deploy/apm/api/client"
 	"github.com/apm-deploy/apm/host/internal/access"
+	"github.com/apm-deploy/apm/host/internal/app"
 	"github.com/apm-deploy/apm/host/internal/config"
 	"github.com/apm-deploy/apm/host/internal/deployment"
 )
 
 // defaultURL is where a host listens that nobody configured.
 const defaultURL = client.DefaultURL
-
-// hostFile is what a running host writes to host.json in its data directory.
-type hostFile struct {
-	PID int    `json:"pid"`
-	URL string `json:"url"`
-}
 
 // first returns the first that is not empty.
 func first(candidates ...string) string {
@@ -152,14 +147,15 @@ func loopback(text string) bool {
 }
 
 // readHostFile returns the host that runs, or ran last, on a data directory.
-func readHostFile(dir string) (hostFile, error) {
-	var running hostFile
-	data, err := os.ReadFile(filepath.Join(dir, "host.json"))
+func readHostFile(dir string) (app.Running, error) {
+	var running app.Running
+	path := filepath.Join(dir, app.HostFile)
+	data, err := os.ReadFile(path)
 	if err != nil {
 		return running, err
 	}
 	if err := json.Unmarshal(data, &running); err != nil {
-		return running, fmt.Errorf("read %q: %w", filepath.Join(dir, "host.json"), err)
+		return running, fmt.Errorf("read %q: %w", path, err)
 	}
 	return running, nil
 }

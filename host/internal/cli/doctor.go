@@ -10,7 +10,6 @@ import (
 
 	"github.com/apm-deploy/apm/host/internal/cli/doctor"
 	"github.com/apm-deploy/apm/host/internal/cli/output"
-	"github.com/apm-deploy/apm/host/internal/platform"
 )
 
 // cleaned is what `apm doctor --clean` has done to one component.
@@ -69,7 +68,6 @@ func (s *session) doctor() (doctor.Config, error) {
 	if c.DataDir, err = s.dataDir(); err != nil && c.ConfigErr == nil {
 		return c, err
 	}
-	c.Catalog = func(dir string) (*platform.Catalog, error) { return newCatalog(c.Config, dir) }
 	return c, nil
 }
 

@@ -2,13 +2,12 @@ package cli
 
 import (
 	"context"
-	"fmt"
 
 	"github.com/spf13/cobra"
 
+	"github.com/apm-deploy/apm/host/internal/app"
 	"github.com/apm-deploy/apm/host/internal/cli/output"
 	"github.com/apm-deploy/apm/host/internal/config"
-	"github.com/apm-deploy/apm/host/internal/platform"
 )
 
 // lockedPlugin is a plugin as the lock file has it.
@@ -58,7 +57,7 @@ binary with another checksum.`,
 }
 
 func lock(ctx context.Context, c *config.Config, names []string) (lockResult, error) {
-	catalog, err := newCatalog(c, "")
+	catalog, err := app.Catalog(c, nil)
 	if err != nil {
 		return lockResult{}, err
 	}
@@ -71,18 +70,4 @@ func lock(ctx context.Context, c *config.Config, names []string) (lockResult, er
 		result.Plugins = append(result.Plugins, lockedPlugin(p))
 	}
 	return result, nil
-}
-
-// newCatalog returns the catalog of config.hcl's plugins. Private copies, where
-// any are needed, are kept below dataDir.
-func newCatalog(c *config.Config, dataDir string) (*platform.Catalog, error) {
-	var plugins []platform.Plugin
-	for _, p := range c.Plugins() {
-		plugins = append(plugins, platform.Plugin(p))
-	}
-	catalog, err := platform.NewCatalog(platform.CatalogConfig{Plugins: plugins, LockFile: c.LockPath(), DataDir: dataDir})
-	if err != nil {
-		return nil, fmt.Errorf("read the plugins of %q: %w", c.File, err)
-	}
-	return catalog, nil
 }

@@ -34,7 +34,7 @@ Exit codes: 0 done, 1 error, 2 usage, 3 deployment failed, 4 not allowed,
 			return s.checkFormat()
 		},
 	},
-		newDemo(s), newDoctor(s), newDeploy(s), newPlugin(s), newConfig(s),
+		newServe(s), newDemo(s), newDoctor(s), newDeploy(s), newPlugin(s), newConfig(s),
 		newToken(s), newAudit(s), newCompletion(), newVersion(s),
 	)
 	root.CompletionOptions.DisableDefaultCmd = true

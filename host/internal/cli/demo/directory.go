@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"syscall"
 
+	"github.com/apm-deploy/apm/host/internal/app"
 	"github.com/apm-deploy/apm/host/internal/deployment"
 )
 
@@ -17,7 +18,7 @@ const (
 	lockFile     = "demo.lock"
 	configFile   = "config.hcl"
 	appFile      = "demo.hcl"
-	hostFile     = "host.json" // written by the host
+	hostFile     = app.HostFile // written by the host
 	hostLog      = "host.log"
 	clientLog    = "client.log"
 	sentPosts    = "posts-sent"

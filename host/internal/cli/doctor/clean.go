@@ -11,10 +11,10 @@ import (
 
 	"github.com/google/uuid"
 
+	"github.com/apm-deploy/apm/host/internal/app"
 	"github.com/apm-deploy/apm/host/internal/deployment"
 	"github.com/apm-deploy/apm/host/internal/platform"
 	"github.com/apm-deploy/apm/sdk"
-	"github.com/apm-deploy/apm/sdk/schema"
 )
 
 // removeTime bounds the removal of one component.
@@ -172,17 +172,13 @@ func (c Config) with(ctx context.Context, name, plugin, installation string, use
 		return err
 	}
 	defer func() { err = errors.Join(err, os.RemoveAll(scratch)) }()
-	catalog, err := c.Catalog(scratch)
+	settings := *c.Config
+	settings.DataDir = scratch // private copies of the plugin
+	catalog, err := app.Catalog(&settings, nil)
 	if err != nil {
 		return err
 	}
-	p, stop, err := catalog.Once(ctx, platform.Spec{Name: name, Plugin: plugin}, platform.Setup{
-		Decode: func(name string, s schema.Schema) ([]byte, error) {
-			raw, _, err := c.Config.DecodePlatform(name, s)
-			return raw, err
-		},
-		HostVersion: c.Version, InstallationID: installation,
-	})
+	p, stop, err := catalog.Once(ctx, platform.Spec{Name: name, Plugin: plugin}, app.Setup(&settings, c.Version, installation))
 	if err != nil {
 		return err
 	}

@@ -13,8 +13,8 @@ import (
 	"time"
 
 	"github.com/apm-deploy/apm/host/internal/access"
+	"github.com/apm-deploy/apm/host/internal/app"
 	"github.com/apm-deploy/apm/host/internal/config"
-	"github.com/apm-deploy/apm/host/internal/platform"
 )
 
 // Config is what is looked at.
@@ -26,9 +26,6 @@ type Config struct {
 	DataDir   string
 	// DataHome holds the data directories of other installations of this user.
 	DataHome string
-	// Catalog returns the catalog of the plugins, with private copies below a
-	// directory.
-	Catalog func(dir string) (*platform.Catalog, error)
 	// Version of this program.
 	Version string
 	// CleanUp is the command that removes what is left.
@@ -201,7 +198,7 @@ func (c Config) port(ctx context.Context, host *liveHost) Finding {
 
 // plugins verifies each checksum and starts each plugin once.
 func (c Config) plugins(ctx context.Context) []Finding {
-	catalog, err := c.Catalog("")
+	catalog, err := app.Catalog(c.Config, nil)
 	if err != nil {
 		return []Finding{failed("plugins", err)}
 	}

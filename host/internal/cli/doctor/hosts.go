@@ -14,6 +14,7 @@ import (
 
 	"github.com/apm-deploy/apm/api/client"
 	apiv1 "github.com/apm-deploy/apm/api/v1"
+	"github.com/apm-deploy/apm/host/internal/app"
 	"github.com/apm-deploy/apm/host/internal/config"
 	"github.com/apm-deploy/apm/host/internal/deployment"
 )
@@ -30,16 +31,13 @@ type liveHost struct {
 // askHost asks the host that host.json of a data directory names who it is.
 // fs.ErrNotExist: there is no such file.
 func askHost(ctx context.Context, dataDir string) (*liveHost, error) {
-	data, err := os.ReadFile(filepath.Join(dataDir, "host.json"))
+	data, err := os.ReadFile(filepath.Join(dataDir, app.HostFile))
 	if err != nil {
 		return nil, err
 	}
-	var file struct {
-		PID int    `json:"pid"`
-		URL string `json:"url"`
-	}
+	var file app.Running
 	if err := json.Unmarshal(data, &file); err != nil {
-		return nil, fmt.Errorf("read host.json: %w", err)
+		return nil, fmt.Errorf("read %s: %w", app.HostFile, err)
 	}
 	c, err := client.New(client.Config{URL: file.URL})
 	if err != nil {
@@ -64,7 +62,7 @@ func askHost(ctx context.Context, dataDir string) (*liveHost, error) {
 func (c Config) liveInstallations(ctx context.Context) (map[string]liveHost, error) {
 	dirs := []string{c.DataDir}
 	if c.DataHome != "" {
-		found, err := filepath.Glob(filepath.Join(c.DataHome, "*", "host.json"))
+		found, err := filepath.Glob(filepath.Join(c.DataHome, "*", app.HostFile))
 		if err == nil {
 			for _, path := range found {
 				dirs = append(dirs, filepath.Dir(path))
