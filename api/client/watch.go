@@ -173,14 +173,14 @@ func (c *Client) listen(ctx context.Context, query url.Values, take func(v1.Even
 	defer cancel(nil)
 	dead := time.AfterFunc(silence, func() { cancel(errors.New("the host is silent")) })
 	defer dead.Stop()
-	conn, res, err := websocket.Dial(ctx, target.String(), &websocket.DialOptions{
+	conn, res, err := websocket.Dial(ctx, target.String(), &websocket.DialOptions{ //nolint:bodyclose // the package reads and closes it itself
 		HTTPClient: c.http, HTTPHeader: header,
 		OnPingReceived: func(context.Context, []byte) bool { dead.Reset(silence); return true },
 	})
 	if err != nil {
 		return refusal(res, err)
 	}
-	defer conn.CloseNow()
+	defer func() { _ = conn.CloseNow() }() // what is left to close
 	conn.SetReadLimit(maxMessage)
 	for {
 		kind, text, err := conn.Read(ctx)

@@ -21,11 +21,11 @@ func diffViews(fromName, toName string, from, to map[string]string) string {
 	slices.Sort(names)
 	var b strings.Builder
 	for _, name := range names {
-		old, new := from[name], to[name]
-		if old == new {
+		before, after := from[name], to[name]
+		if before == after {
 			continue
 		}
-		hunks := unified(splitLines(old), splitLines(new))
+		hunks := unified(splitLines(before), splitLines(after))
 		if hunks == "" {
 			continue // but for the end of the last line
 		}

@@ -181,11 +181,13 @@ func TestDiffOfViews(t *testing.T) {
 		"added":   {nil, map[string]string{"f": "x\ny\n"}, "--- a/f\n+++ b/f\n@@ -0,0 +1,2 @@\n+x\n+y\n"},
 		"removed": {map[string]string{"f": "x"}, nil, "--- a/f\n+++ b/f\n@@ -1,1 +0,0 @@\n-x\n"},
 		"two hunks": {
-			map[string]string{"f": "1\n" + lines(0, 9) + "2\n"}, map[string]string{"f": "one\n" + lines(0, 9) + "two\n"},
+			map[string]string{"f": "1\n" + lines(0, 9) + "2\n"},
+			map[string]string{"f": "one\n" + lines(0, 9) + "two\n"},
 			"--- a/f\n+++ b/f\n@@ -1,4 +1,4 @@\n-1\n+one\n line a\n line b\n line c\n@@ -9,4 +9,4 @@\n line h\n line i\n line j\n-2\n+two\n",
 		},
 		"one hunk": {
-			map[string]string{"f": "1\n" + lines(0, 5) + "2\n"}, map[string]string{"f": "one\n" + lines(0, 5) + "2\n3\n"},
+			map[string]string{"f": "1\n" + lines(0, 5) + "2\n"},
+			map[string]string{"f": "one\n" + lines(0, 5) + "2\n3\n"},
 			"--- a/f\n+++ b/f\n@@ -1,4 +1,4 @@\n-1\n+one\n line a\n line b\n line c\n@@ -6,3 +6,4 @@\n line e\n line f\n 2\n+3\n",
 		},
 	}

@@ -24,7 +24,7 @@ func TestBadInput(t *testing.T) {
 		status int
 		says   []string // in the body
 	}{
-		"unknown field":            {start(`{"name":"a","version":"1","enviroment":"x"}`), 422, []string{`"location":"body.enviroment"`, "did you mean environment?"}},
+		"unknown field":            {start(`{"name":"a","version":"1","environmnt":"x"}`), 422, []string{`"location":"body.environmnt"`, "did you mean environment?"}},
 		"unknown field in planned": {start(`{"name":"a","version":"1","planned":{"components":[{"component":"web","observed_digest":"d","release":"x"}]}}`), 422, []string{`"location":"body.planned.components[0].release"`, "did you mean release_digest?"}},
 		"other case":               {start(`{"Name":"a","version":"1"}`), 422, []string{`"location":"body.Name"`, "did you mean name?"}},
 		"wrong type":               {start(`{"name":1,"version":"1"}`), 422, []string{`"location":"body.name"`, "expected string"}},
