@@ -33,6 +33,10 @@ const databaseFile = "apm.db"
 // retention is how often old history is looked for.
 const retention = time.Hour
 
+// startup is how long the host waits for its platforms before it says that it
+// answers.
+const startup = 10 * time.Second
+
 // grace is how long the host waits for what it has begun when it stops.
 const grace = 15 * time.Second
 
@@ -176,16 +180,17 @@ func (h *host) openServer(ctx context.Context, applications *config.Applications
 
 // run serves until ctx ends.
 func (h *host) run(ctx context.Context) error {
-	url, err := h.announce()
-	if err != nil {
-		return err
-	}
 	working, stop := context.WithCancel(ctx)
 	defer stop()
-	ended := make(chan error, 3)
+	ended := make(chan error, 4)
 	go func() { ended <- h.server.Serve(working) }()
 	go func() { ended <- h.engine.Run(working) }()
 	go func() { ended <- h.jobs.Run(working) }()
+	h.awaitPlatforms(ctx)
+	url, err := h.announce()
+	if err != nil {
+		ended <- err
+	}
 	h.log.Info("the host answers", "url", url, "data_dir", h.settings.DataDir, "version", h.options.Version)
 	if h.options.Ready != nil {
 		h.options.Ready(url)
@@ -195,7 +200,9 @@ func (h *host) run(ctx context.Context) error {
 	select {
 	case <-ctx.Done():
 	case first = <-ended: // a part that ends by itself takes the host with it
-		running--
+		if err == nil {
+			running--
+		}
 	}
 	stop()
 	closing, cancel := context.WithTimeout(context.WithoutCancel(ctx), grace)
@@ -207,6 +214,29 @@ func (h *host) run(ctx context.Context) error {
 		}
 	}
 	return errors.Join(errs...)
+}
+
+// awaitPlatforms waits, not for long, until each platform is ready or has said
+// why not, so that whoever is told that the host answers can start at once.
+func (h *host) awaitPlatforms(ctx context.Context) {
+	ctx, cancel := context.WithTimeout(ctx, startup)
+	defer cancel()
+	tick := time.NewTicker(20 * time.Millisecond)
+	defer tick.Stop()
+	for {
+		starting := false
+		for _, state := range h.supervisor.States() {
+			starting = starting || state.Phase == platform.Absent || state.Phase == platform.Starting
+		}
+		if !starting {
+			return
+		}
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+		}
+	}
 }
 
 // close ends the parts in reverse order.

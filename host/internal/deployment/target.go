@@ -38,8 +38,8 @@ type Running struct {
 	// Baseline is the observed digest of the last `after`, or of the snapshot
 	// restored; another digest in a probe is drift.
 	Baseline string `json:"baseline,omitempty"`
-	// Snapshot is the key of the `after` snapshot; "" where none was taken.
-	Snapshot  string            `json:"snapshot,omitempty"`
+	// Snapshot is the `after` snapshot; nil where none was taken.
+	Snapshot  *SnapshotRef      `json:"snapshot,omitempty"`
 	Addresses map[string]string `json:"addresses,omitempty"`
 	// Handle of the operation that brought it there.
 	Handle Handle `json:"handle"`
