@@ -162,9 +162,17 @@ func (c *child) Wait(context.Context) error {
 	return nil
 }
 
-// Kill ends the group.
+// Kill ends the group, unless the process ends by itself: go-plugin kills as soon
+// as standard output ends, and how the process ends then is what a user needs to
+// know.
 func (c *child) Kill(context.Context) error {
-	c.kill()
+	timer := time.NewTimer(exitGrace)
+	defer timer.Stop()
+	select {
+	case <-c.exited:
+	case <-timer.C:
+		c.kill()
+	}
 	return nil
 }
 
@@ -172,11 +180,7 @@ func (c *child) Kill(context.Context) error {
 func (c *child) byItself() bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if c.state == nil {
-		return false
-	}
-	status, ok := c.state.Sys().(syscall.WaitStatus)
-	return !c.killed || (ok && !status.Signaled())
+	return c.state != nil && !c.killed
 }
 
 // ending says how the process ended, as a clause.
