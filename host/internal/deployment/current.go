@@ -100,13 +100,16 @@ func (d *Deployment) ChangedAny() bool {
 }
 
 // Began says whether any operation of the deployment was begun, undone or not.
+// One that the platform refused without a change was not.
 func (d *Deployment) Began() bool {
 	if len(d.Runs) == 0 {
 		return false
 	}
 	for i := range d.Runs[0].Steps {
-		if len(d.Runs[0].Steps[i].Operations) > 0 {
-			return true
+		for _, op := range d.Runs[0].Steps[i].Operations {
+			if op.Outcome == nil || op.Outcome.Result != ResultRefused {
+				return true
+			}
 		}
 	}
 	return false

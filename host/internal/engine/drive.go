@@ -163,6 +163,9 @@ func (o *owner) conclude(d *deployment.Deployment, err error) {
 	}
 	f := asFailure(err, "")
 	o.keepEvidence(d, f)
+	if leaves := f.Keep || d.Definition.Policy.OnFailure == deployment.OnFailureLeave; leaves && !o.settleLeft(d, f) {
+		return
+	}
 	_ = o.commit(d, func(c *change) {
 		stopWaiting(d, c)
 		r := d.Run()
@@ -189,6 +192,22 @@ func (o *owner) conclude(d *deployment.Deployment, err error) {
 			})
 		}
 	})
+}
+
+// settleLeft ends what still runs at the platforms beside the component that
+// failed, before the lock is given back: nothing may go on that nobody follows.
+// It says whether the target is still ours.
+func (o *owner) settleLeft(d *deployment.Deployment, f *failure) bool {
+	ctx, stop := o.before(o.ctx, o.engine.Now(), d.Definition.Policy.Timeouts.RollingBack, 0, "ending what still runs")
+	defer stop()
+	var except []string
+	if f.Keep {
+		except = append(except, f.Component)
+	}
+	if err := o.settle(ctx, d, except...); err != nil {
+		o.log.Warn("end what still runs", "deployment", d.ID, "error", err)
+	}
+	return o.ctx.Err() == nil
 }
 
 // concludeCancelled ends a run that a person stopped: where nothing was begun

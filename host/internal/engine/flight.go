@@ -130,7 +130,7 @@ func (f *flight) intend() error {
 		if s.StartedAt.IsZero() {
 			s.StartedAt = c.now
 		}
-		s.Operations = append(s.Operations, op)
+		s.Operations, s.Undone = append(s.Operations, op), false
 		c.event(deployment.EventOperationStarted, deployment.OperationPayload{
 			Component: f.component, Operation: op.ID, Kind: op.Kind, Staged: op.Staged,
 		})

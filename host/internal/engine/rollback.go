@@ -69,12 +69,12 @@ func (o *owner) lockRollback(d *deployment.Deployment) (done bool, err error) {
 }
 
 // settle ends the operations that the deploy left open: cancelled where the
-// platform can, else awaited.
-func (o *owner) settle(ctx context.Context, d *deployment.Deployment) error {
+// platform can, else awaited. Those of the excepted components stay as they are.
+func (o *owner) settle(ctx context.Context, d *deployment.Deployment, except ...string) error {
 	var open []string
 	o.read(func() {
 		for i := range d.Runs[0].Steps {
-			if op := d.Runs[0].Steps[i].Operation(); op != nil && op.Outcome == nil {
+			if op := d.Runs[0].Steps[i].Operation(); op != nil && op.Outcome == nil && !contains(except, d.Runs[0].Steps[i].Component) {
 				open = append(open, d.Runs[0].Steps[i].Component)
 			}
 		}
@@ -255,33 +255,65 @@ func stepsToGoal(d, source *deployment.Deployment, running map[string]deployment
 	return steps, added
 }
 
-// restoreAll takes every step of the run, in reverse dependency order,
-// independent ones side by side. One that fails does not stop those that do not
-// wait for it: as much as can be is restored.
+// restoreAll takes every step of the run. What the deployment removed comes
+// back first, in dependency order, since what goes back after it may need it;
+// then the others go back in reverse order. Independent ones go side by side. One
+// that fails does not stop those that do not wait for it: as much as can be is
+// restored.
 func (o *owner) restoreAll(ctx context.Context, d *deployment.Deployment) error {
-	var graph deployment.Graph
-	o.read(func() { graph = deployment.GraphOf(d.Components).Reverse() })
-	var mu sync.Mutex
-	var first error
-	err := inOrder(ctx, graph, func(ctx context.Context, name string) error {
-		err := o.restore(ctx, d, name)
-		if err == nil || o.ctx.Err() != nil || errors.Is(err, errSibling) {
+	absent, present := deployment.Graph{}, deployment.Graph{}
+	o.read(func() {
+		graph := deployment.GraphOf(d.Components)
+		for name := range graph {
+			if c := d.Component(name); c.Dropped {
+				absent[name] = graph[name]
+			}
+		}
+		for name, dependents := range graph.Reverse() {
+			if _, comes := absent[name]; !comes {
+				present[name] = dependents
+			}
+		}
+	})
+	var failures failureList
+	for _, graph := range []deployment.Graph{absent, present} {
+		err := inOrder(ctx, graph, func(ctx context.Context, name string) error {
+			err := o.restore(ctx, d, name)
+			if err == nil || o.ctx.Err() != nil || errors.Is(err, errSibling) {
+				return err
+			}
+			f := asFailure(err, name)
+			f.Component = name
+			o.keepEvidence(d, f)
+			failures.add(f)
+			return o.commit(d, func(*change) { d.Run().Step(name).Failure = &f.Failure })
+		})
+		if err != nil {
 			return err
 		}
-		f := asFailure(err, name)
-		f.Component = name
-		o.keepEvidence(d, f)
-		mu.Lock()
-		defer mu.Unlock()
-		if first == nil {
-			first = f
-		}
-		return o.commit(d, func(*change) { d.Run().Step(name).Failure = &f.Failure })
-	})
-	if first != nil {
-		return first
 	}
-	return err
+	return failures.first()
+}
+
+// failureList keeps the first failure of several goroutines.
+type failureList struct {
+	mu   sync.Mutex
+	list []*failure
+}
+
+func (l *failureList) add(f *failure) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.list = append(l.list, f)
+}
+
+func (l *failureList) first() error {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if len(l.list) == 0 {
+		return nil
+	}
+	return l.list[0]
 }
 
 // restore takes one component back.
