@@ -1,6 +1,7 @@
 package deployment_test
 
 import (
+	"slices"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -65,7 +66,9 @@ func TestRollbackSteps(t *testing.T) {
 			if diff := cmp.Diff(want, d.RollbackSteps()); diff != "" {
 				t.Error(diff)
 			}
-			began := len(test.step.Operations) > 0
+			began := slices.ContainsFunc(test.step.Operations, func(op deployment.Operation) bool {
+				return op.Outcome == nil || op.Outcome.Result != deployment.ResultRefused
+			})
 			changed := test.want.Action != deployment.ActionNone
 			if d.ChangedAny() != changed || d.Changed(d.Component("web")) != changed || d.Began() != began {
 				t.Errorf("ChangedAny %t, Changed %t, want %t; Began %t, want %t",

@@ -265,7 +265,7 @@ func (o *owner) restoreAll(ctx context.Context, d *deployment.Deployment) error 
 	o.read(func() {
 		graph := deployment.GraphOf(d.Components)
 		for name := range graph {
-			if c := d.Component(name); c.Dropped {
+			if _, runs := o.state.Components[name]; d.Component(name).Dropped || !runs {
 				absent[name] = graph[name]
 			}
 		}
