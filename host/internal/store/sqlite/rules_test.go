@@ -66,6 +66,21 @@ func TestWithoutAuditNothingIsChanged(t *testing.T) {
 	}
 }
 
+// What a killed process cannot show: that commits outlive the machine.
+func TestConnectionsAreSet(t *testing.T) {
+	t.Parallel()
+	s := open(t, config(t, t.TempDir()))
+	for pragma, want := range map[string]struct{ writer, reader string }{
+		"journal_mode": {"wal", "wal"}, "synchronous": {"2", "2"}, "foreign_keys": {"1", "1"},
+		"busy_timeout": {"5000", "5000"}, "query_only": {"0", "1"}, "application_id": {"1095781732", "1095781732"},
+	} {
+		writer, reader, err := s.Settings(t.Context(), pragma)
+		if err != nil || writer != want.writer || reader != want.reader {
+			t.Errorf("%s is %s and %s, %v; want %s and %s", pragma, writer, reader, err, want.writer, want.reader)
+		}
+	}
+}
+
 func TestDatabaseKeepsItsRules(t *testing.T) {
 	t.Parallel()
 	directory := t.TempDir()

@@ -48,7 +48,7 @@ func names(events []deployment.Event) []string {
 // feed reads from the cursor to the end, in pages.
 func (f *fixture) feed(cursor string, limit int) (all []string, end string) {
 	f.Helper()
-	for {
+	for range 10_000 {
 		page, err := f.Feed(f.ctx(), cursor, limit)
 		f.ok(err)
 		cursor = page.Cursor
@@ -60,6 +60,8 @@ func (f *fixture) feed(cursor string, limit int) (all []string, end string) {
 		}
 		all = append(all, names(page.Events)...)
 	}
+	f.Fatal("the feed has no end")
+	return nil, ""
 }
 
 func feedOrder(f *fixture) {

@@ -75,7 +75,7 @@ func listPages(f *fixture) {
 	for _, limit := range []int{1, 4, 13, 500} {
 		var got []string
 		filter := deployment.Filter{Version: "v0", Limit: limit}
-		for {
+		for range 100 {
 			page, err := f.List(f.ctx(), filter)
 			f.ok(err)
 			if len(page.Deployments) > limit || len(page.Deployments) == 0 {
@@ -123,7 +123,7 @@ func listSameTime(f *fixture) {
 	}
 	var got []string
 	filter := deployment.Filter{Limit: 2}
-	for {
+	for range 100 {
 		page, err := f.List(f.ctx(), filter)
 		f.ok(err)
 		got = append(got, ids(page.Deployments)...)

@@ -51,7 +51,7 @@ func registryAudit(f *fixture) {
 	for _, limit := range []int{1, 3, 7, 100} {
 		var got []string
 		cursor, last := "", int64(1<<62)
-		for {
+		for range 100 {
 			records, next, err := f.Audit(f.ctx(), cursor, limit)
 			f.ok(err)
 			for _, record := range records {
