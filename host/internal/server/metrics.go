@@ -1,6 +1,7 @@
 package server
 
 import (
+	"context"
 	"log/slog"
 	"runtime"
 
@@ -16,12 +17,13 @@ type metrics struct {
 	registry *prometheus.Registry
 	handler  fiber.Handler
 	events   prometheus.Counter
+	recorded *collector
 }
 
 // newMetrics registers all families. Those that tell of deployments are read
 // from the store when they are asked for, so that a restart loses none.
 func newMetrics(config Config, parts Parts, clients func() int, log *slog.Logger) *metrics {
-	m := &metrics{registry: prometheus.NewRegistry()}
+	m := &metrics{registry: prometheus.NewRegistry(), recorded: newCollector(config, parts, log)}
 	m.events = prometheus.NewCounter(prometheus.CounterOpts{
 		Name: "apm_events_total", Help: "Events sent to WebSocket clients.",
 	})
@@ -35,7 +37,7 @@ func newMetrics(config Config, parts Parts, clients func() int, log *slog.Logger
 		prometheus.NewGaugeFunc(prometheus.GaugeOpts{
 			Name: "apm_websocket_clients", Help: "WebSocket clients that are connected.",
 		}, func() float64 { return float64(clients()) }),
-		newCollector(config, parts, log),
+		m.recorded,
 		collectors.NewGoCollector(),
 		collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}),
 	)
@@ -43,6 +45,14 @@ func newMetrics(config Config, parts Parts, clients func() int, log *slog.Logger
 		ErrorHandling: promhttp.HTTPErrorOnError,
 	}))
 	return m
+}
+
+// begin notes what had ended before this host started, which the histogram leaves
+// out. A store that is away is noted by the first scrape.
+func (m *metrics) begin(ctx context.Context) {
+	if ended, err := m.recorded.parts.Store.Ended(ctx, m.recorded.config.HostName); err == nil {
+		m.recorded.observe(ended)
+	}
 }
 
 // sent counts an event that was sent.

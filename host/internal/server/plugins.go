@@ -12,6 +12,14 @@ import (
 // compare orders two names.
 func compare(a, b string) int { return cmp.Compare(a, b) }
 
+// listOf returns a list that is never null.
+func listOf(list []string) []string {
+	if list == nil {
+		return []string{}
+	}
+	return list
+}
+
 // registerPlugins registers the platforms and the applications.
 func (s *Server) registerPlugins() {
 	add(s, operation{
@@ -43,7 +51,12 @@ func (s *Server) applications(ctx context.Context, _ *struct{}) (*applicationsOu
 	if err != nil {
 		return nil, err
 	}
-	return &applicationsOutput{Body: v1.ApplicationList{Applications: append([]v1.Application{}, list...)}}, nil
+	out := &applicationsOutput{Body: v1.ApplicationList{Applications: append([]v1.Application{}, list...)}}
+	for i := range out.Body.Applications {
+		a := &out.Body.Applications[i]
+		a.Environments, a.Components = listOf(a.Environments), listOf(a.Components)
+	}
+	return out, nil
 }
 
 // pluginsOutput are all platforms.
@@ -55,7 +68,11 @@ func (s *Server) plugins(ctx context.Context, _ *struct{}) (*pluginsOutput, erro
 	if err != nil {
 		return nil, err
 	}
-	return &pluginsOutput{Body: v1.PluginList{Plugins: append([]v1.Plugin{}, list...)}}, nil
+	out := &pluginsOutput{Body: v1.PluginList{Plugins: append([]v1.Plugin{}, list...)}}
+	for i := range out.Body.Plugins {
+		out.Body.Plugins[i].Capabilities = listOf(out.Body.Plugins[i].Capabilities)
+	}
+	return out, nil
 }
 
 // pluginPath names a platform.
@@ -72,8 +89,17 @@ func (s *Server) plugin(ctx context.Context, in *pluginPath) (*pluginOutput, err
 	if err != nil {
 		return nil, err
 	}
+	return s.pluginBody(ctx, name)
+}
+
+// pluginBody returns a platform as it is now.
+func (s *Server) pluginBody(ctx context.Context, name string) (*pluginOutput, error) {
 	body, err := s.parts.Plugins.Plugin(ctx, name)
-	return &pluginOutput{Body: body}, err
+	if err != nil {
+		return nil, err
+	}
+	body.Capabilities = listOf(body.Capabilities)
+	return &pluginOutput{Body: body}, nil
 }
 
 // restart restarts the process of a platform. Without its audit record nothing
@@ -95,6 +121,5 @@ func (s *Server) restart(ctx context.Context, in *pluginPath) (*pluginOutput, er
 	if err := s.parts.Plugins.Restart(ctx, name); err != nil {
 		return nil, err
 	}
-	body, err := s.parts.Plugins.Plugin(ctx, name)
-	return &pluginOutput{Body: body}, err
+	return s.pluginBody(ctx, name)
 }

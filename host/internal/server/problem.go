@@ -193,6 +193,7 @@ func writeProblem(c *fiber.Ctx, err error) error {
 // package, so that they are set once for the process.
 var hookHuma = sync.OnceFunc(func() {
 	huma.ValidateStrictCasing = true
+	huma.DefaultArrayNullable = false // an empty list is [], never null
 	huma.NewError = func(status int, message string, errs ...error) huma.StatusError {
 		return problemOfHuma(nil, status, message, errs)
 	}

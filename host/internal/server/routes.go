@@ -19,6 +19,7 @@ func (s *Server) register() {
 	s.registerPlugins()
 	s.registerAccess()
 	s.registerHealth()
+	openAnswers(s.api.OpenAPI())
 	s.registerDocs()
 	s.route("/metrics", s.serveMetrics)
 	s.route("/ws/deployments", s.serveSocket)

@@ -83,6 +83,7 @@ func (s *Server) Listen(ctx context.Context) error {
 		return fmt.Errorf("split address %q: %w", s.Addr(), err)
 	}
 	s.origins = newAllowed(s.config, port)
+	s.metrics.begin(ctx)
 	return nil
 }
 
