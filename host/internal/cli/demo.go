@@ -51,8 +51,12 @@ func (s *session) demo(cmd *cobra.Command, once bool) error {
 	cleanUp := strings.Join([]string{
 		quote(first(s.program, "apm")), "--config-file", quote(filepath.Join(dir, "config.hcl")), "doctor", "--clean",
 	}, " ")
+	state := s.userDir("XDG_STATE_HOME", filepath.Join(".local", "state"))
+	if state != "" {
+		state = filepath.Join(state, "apm", "process")
+	}
 	result, err := demo.Run(cmd.Context(), demo.Config{
-		Dir: dir, Executable: executable,
+		Dir: dir, Executable: executable, PlatformState: state,
 		Stay:    !once && !s.format.Machine() && s.out.Present,
 		Connect: s.connect, Again: s.again, CleanUp: cleanUp,
 		Progress: s.err, Environ: withoutOurs(os.Environ()),

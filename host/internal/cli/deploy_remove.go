@@ -106,7 +106,7 @@ func onlyEnvironment(ctx context.Context, c *client.Client, name string) (string
 	}
 	var environments []string
 	for _, target := range targets.Targets {
-		if target.Application == name && target.Current != "" {
+		if target.Application == name && len(target.Components) > 0 {
 			environments = append(environments, target.Environment)
 		}
 	}

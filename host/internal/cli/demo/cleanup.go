@@ -35,14 +35,19 @@ func (d *demo) cleanUp(ctx context.Context) error {
 	if d.host == nil {
 		return d.dir.wipe()
 	}
+	installation := ""
 	if d.client != nil {
+		if health, err := d.client.Health(ctx); err == nil {
+			installation = health.Installation
+		}
 		err = d.removeAll(ctx)
 	}
 	d.host.stop(ctx)
 	if err != nil {
 		return fmt.Errorf("remove what the demo deployed: %w", err)
 	}
-	return d.dir.wipe()
+	awaitGone(ctx, installation)
+	return errors.Join(removeTraces(d.PlatformState, installation), d.dir.wipe())
 }
 
 // removeAll removes every target of the host.
@@ -63,7 +68,7 @@ func (d *demo) removeAll(ctx context.Context) error {
 					return err
 				}
 			}
-			if target.Holder != "" || target.Current == "" {
+			if target.Holder != "" || len(target.Components) == 0 {
 				continue
 			}
 			left = true

@@ -18,6 +18,9 @@ import (
 type Config struct {
 	// Dir is the demo's own directory: configuration, data, records.
 	Dir string
+	// PlatformState is where the process platform keeps what belongs to each
+	// installation; "" leaves it alone.
+	PlatformState string
 	// Executable is this program, which also is the host. Plugins and the
 	// application lie beside it.
 	Executable string
