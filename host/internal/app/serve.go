@@ -135,8 +135,11 @@ func (h *host) open(ctx context.Context) error {
 // openStore opens the key and the database.
 func (h *host) openStore(ctx context.Context) error {
 	path := filepath.Join(h.settings.DataDir, databaseFile)
-	_, statErr := os.Stat(path)
-	sealer, err := seal.Open(h.settings.DataDir, statErr == nil)
+	exists, err := sqlite.Exists(path)
+	if err != nil {
+		return err
+	}
+	sealer, err := seal.Open(h.settings.DataDir, exists)
 	if err != nil {
 		return err
 	}

@@ -3,6 +3,7 @@ package engine
 import (
 	"context"
 	"strings"
+	"time"
 
 	"github.com/apm-deploy/apm/host/internal/deployment"
 )
@@ -12,6 +13,7 @@ import (
 // nothing to wait for any more. A verdict against the component is a failure
 // with its evidence; a cause outside of it is held for, visibly.
 func (o *owner) gate(ctx context.Context, k *checkup, stop func() bool) error {
+	k.interval = gateInterval(k.interval)
 	k.start(ctx)
 	defer k.end()
 	for {
@@ -42,6 +44,12 @@ func (o *owner) gate(ctx context.Context, k *checkup, stop func() bool) error {
 			return o.gateEnded(ctx, k, err)
 		}
 	}
+}
+
+// gateInterval is how often Probe is asked while something waits for it: five
+// times as often as usual, but not more than once a second unless it always is.
+func gateInterval(usual time.Duration) time.Duration {
+	return min(usual, max(usual/5, time.Second))
 }
 
 // holds looks whether a condition holds; nil never does.
