@@ -19,6 +19,10 @@ import (
 // requestTimeout is how long a connection may take to send its request.
 const requestTimeout = 5 * time.Second
 
+// firstGrace is how long a new server counts as busy: who started it may be slow
+// to come.
+const firstGrace = 10 * time.Second
+
 // ErrClosing makes the server hang up without an answer: the client asks the
 // shim that comes next.
 var ErrClosing = errors.New("shim is closing")
@@ -47,7 +51,7 @@ func Serve(listener net.Listener, nonce string, handler Handler) *Server {
 	ctx, cancel := context.WithCancel(context.Background())
 	s := &Server{
 		nonce: nonce, handler: handler, listener: listener, cancel: cancel,
-		waiting: map[uint64]chan struct{}{}, last: time.Now(),
+		waiting: map[uint64]chan struct{}{}, last: time.Now().Add(firstGrace),
 	}
 	s.wg.Add(1)
 	go func() {

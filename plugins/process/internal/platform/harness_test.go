@@ -86,7 +86,23 @@ func (b *bed) clean() {
 			b.t.Errorf("watch removal of %s: %v", item.Component, err)
 		}
 	}
+	b.noPanics()
 	eventually(b.t, "no shim is left", func() bool { return len(procinfo.Shims(b.stateDir)) == 0 })
+}
+
+// noPanics looks at what shims wrote beside their log: panics, and races when
+// the tests run with the detector.
+func (b *bed) noPanics() {
+	b.t.Helper()
+	files, err := filepath.Glob(filepath.Join(b.stateDir, "*", "*", "*", "*", "shim.err"))
+	if err != nil {
+		b.t.Error(err)
+	}
+	for _, file := range files {
+		if said, err := os.ReadFile(file); err != nil || len(said) > 0 {
+			b.t.Errorf("a shim said: %s %v", said, err)
+		}
+	}
 }
 
 type spec map[string]any

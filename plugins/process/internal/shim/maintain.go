@@ -16,7 +16,7 @@ import (
 const (
 	maintainEvery = 2 * time.Second
 	idleEvery     = 100 * time.Millisecond
-	idleEnd       = 500 * time.Millisecond // of nobody asking, once there is nothing to run
+	idleEnd       = time.Second // of nobody asking, once there is nothing to run
 )
 
 // maintain looks after what somebody else may have taken away, until the shim
