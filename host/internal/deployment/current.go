@@ -106,10 +106,18 @@ func (d *Deployment) Began() bool {
 		return false
 	}
 	for i := range d.Runs[0].Steps {
-		for _, op := range d.Runs[0].Steps[i].Operations {
-			if op.Outcome == nil || op.Outcome.Result != ResultRefused {
-				return true
-			}
+		if d.Runs[0].Steps[i].Began() {
+			return true
+		}
+	}
+	return false
+}
+
+// Began says whether an operation of the step was begun, undone or not.
+func (s *Step) Began() bool {
+	for _, op := range s.Operations {
+		if op.Outcome == nil || op.Outcome.Result != ResultRefused {
+			return true
 		}
 	}
 	return false

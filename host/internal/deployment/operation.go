@@ -46,6 +46,12 @@ type Operation struct {
 	EndedAt  time.Time `json:"ended_at,omitzero"`
 }
 
+// Waits says whether the operation has at most brought up a candidate: no
+// traffic has moved to it.
+func (o *Operation) Waits() bool {
+	return o.Staged && o.Percent == 0 && (o.Outcome == nil || o.Outcome.Result != ResultSucceeded)
+}
+
 // Candidate is a release that is up beside the old one.
 type Candidate struct {
 	Addresses map[string]string `json:"addresses,omitempty"`

@@ -177,9 +177,13 @@ func (o *owner) complete(course context.Context, d *deployment.Deployment) error
 	if course.Err() != nil {
 		return context.Cause(course)
 	}
-	return o.commit(d, func(c *change) {
-		stopWaiting(d, c)
+	cancelled := false
+	err := o.commit(d, func(c *change) {
 		r := d.Run()
+		if cancelled = r.Cancel != nil; cancelled { // recorded while the last snapshot was taken
+			return
+		}
+		stopWaiting(d, c)
 		r.To = d.Version
 		r.EndedAt, r.Result = c.now, deployment.Completed
 		r.Why = "every component passed its checks and the bake window of " + d.Definition.Policy.Bake.String()
@@ -189,6 +193,10 @@ func (o *owner) complete(course context.Context, d *deployment.Deployment) error
 		c.event(deployment.EventVerdict, deployment.VerdictPayload{Verdict: deployment.VerdictPromote, Reason: r.Why})
 		o.settleState(d, c)
 	})
+	if err == nil && cancelled {
+		return errCancelled
+	}
+	return err
 }
 
 // snapshotAfter keeps the verified state of a component. An unchanged one keeps

@@ -49,6 +49,9 @@ func (o *owner) stop(d *deployment.Deployment, command deployment.Command) {
 	err := o.commit(d, func(c *change) {
 		c.consumed = append(c.consumed, command.ID)
 		r := d.Run()
+		if !r.Open() || r.Kind == deployment.RunRollback {
+			return // it ended, or goes back already, since the command was read
+		}
 		if r.Cancel == nil {
 			r.Cancel = wish
 		}

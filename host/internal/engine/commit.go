@@ -141,6 +141,25 @@ func (o *owner) store(record deployment.Change) error {
 	}
 }
 
+// fetch reads from the store, again and again while it is away: that it cannot
+// be read now says nothing about what runs.
+func (o *owner) fetch(read func(context.Context) error) error {
+	pause := o.engine.Retry / 50
+	for {
+		call, cancel := context.WithTimeout(o.ctx, o.engine.Config.Renew)
+		err := read(call)
+		cancel()
+		if err == nil || !errors.Is(err, deployment.ErrUnavailable) {
+			return err
+		}
+		o.log.Warn("store is away", "error", err)
+		if !sleep(o.ctx, pause) {
+			return err
+		}
+		pause = min(2*pause, o.engine.Retry)
+	}
+}
+
 // read runs a pure look at the aggregates under the lock.
 func (o *owner) read(look func()) {
 	o.mu.Lock()

@@ -133,7 +133,12 @@ func (o *owner) definitionOf(id, component string) (deployment.ComponentDefiniti
 	if id == "" {
 		return empty, nil
 	}
-	source, err := o.engine.Store.Deployment(o.ctx, id)
+	var source *deployment.Deployment
+	err := o.fetch(func(ctx context.Context) error {
+		var err error
+		source, err = o.engine.Store.Deployment(ctx, id)
+		return err
+	})
 	if errors.Is(err, deployment.ErrNotFound) {
 		return empty, nil
 	}
@@ -264,6 +269,10 @@ func (o *owner) leave(d *deployment.Deployment, c *change) {
 		if component.Dropped && !s.PassedAt.IsZero() {
 			delete(o.state.Components, component.Name)
 			continue
+		}
+		known, runs := o.state.Components[component.Name]
+		if runs && (known.Deployment == d.ID || s.Operation().Waits()) {
+			continue // it stays as it was completed, or a candidate left the old one as it was
 		}
 		running := deployment.Running{
 			Platform: component.Platform, Deployment: d.ID, Version: d.Version,

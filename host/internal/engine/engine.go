@@ -121,6 +121,9 @@ func (e *Engine) claim(ctx context.Context, owners *sync.WaitGroup) {
 	if len(orphans) > 0 {
 		if err := e.Store.Release(call, e.Host, orphans...); err != nil {
 			e.Log.Warn("release leases", "error", err)
+			e.mu.Lock()
+			e.orphans = append(e.orphans, orphans...)
+			e.mu.Unlock()
 		}
 	}
 	asked := e.Now()
@@ -154,9 +157,8 @@ func (e *Engine) start(ctx context.Context, lease deployment.Lease, asked time.T
 		e.mu.Lock()
 		if e.owners[lease.Target] == o {
 			delete(e.owners, lease.Target)
-			if ctx.Err() == nil {
+			if ctx.Err() == nil { // claimed anew at the next poll, which also paces an owner that fails at once
 				e.orphans = append(e.orphans, lease.Target)
-				defer e.nudge()
 			}
 		}
 		e.mu.Unlock()
@@ -186,6 +188,11 @@ func (e *Engine) renew(ctx context.Context) {
 			continue
 		}
 		o.extend(asked, lease.For)
+	}
+	for target := range held {
+		if e.owners[target] == nil { // a claim whose answer was lost: ours, and yet nobody's
+			e.orphans = append(e.orphans, target)
+		}
 	}
 }
 

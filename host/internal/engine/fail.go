@@ -99,6 +99,18 @@ func uncertain(err error) bool {
 		sdk.CodeOf(err) == sdk.DeadlineExceeded
 }
 
+// refusal says whether the answer to a call that changes the platform promises
+// that nothing was changed. A plugin that broke down half way promises nothing.
+func refusal(err error) bool {
+	switch sdk.CodeOf(err) {
+	case sdk.InvalidArgument, sdk.Unauthenticated, sdk.PermissionDenied, sdk.NotFound,
+		sdk.FailedPrecondition, sdk.Aborted, sdk.Unimplemented:
+		return true
+	default:
+		return false
+	}
+}
+
 // throttled says whether the platform asks to come back later.
 func throttled(err error) bool {
 	code := sdk.CodeOf(err)

@@ -76,6 +76,8 @@ func (f *flight) accept(ctx context.Context) error {
 			f.o.log.Warn("fenced by a later lease", "component", f.component)
 			f.o.lose()
 			return err
+		case ctx.Err() != nil:
+			return context.Cause(ctx) // the call may have landed: the operation stays open
 		case uncertain(err):
 			doubt = true
 		case throttled(err):
@@ -91,6 +93,9 @@ func (f *flight) accept(ctx context.Context) error {
 			}
 			continue
 		default:
+			if !refusal(err) {
+				return fromPlatform(err, f.component, f.doing())
+			}
 			if refused := f.refuse(err); refused != nil {
 				return refused
 			}
@@ -244,7 +249,8 @@ func (f *flight) refuse(err error) error {
 }
 
 // lookAgain takes the `before` snapshot anew, once, after the live state moved
-// between the snapshot and the call.
+// between the snapshot and the call. When an operation of ours may have moved it,
+// only the expectation is new: what ran before stays what is gone back to.
 func (f *flight) lookAgain(ctx context.Context) error {
 	var result sdk.SnapshotResult
 	err := f.o.ask(ctx, f.d, f.component, f.platform, "take a snapshot", func(ctx context.Context, p sdk.Platform) error {
@@ -256,10 +262,16 @@ func (f *flight) lookAgain(ctx context.Context) error {
 		return err
 	}
 	f.expected = result.ObservedDigest
-	if f.snapshot != nil {
+	var ours bool
+	var which string
+	f.o.read(func() {
+		ours = f.d.Changed(f.d.Component(f.component))
+		which = fmt.Sprintf("before-%d", len(f.step().Operations))
+	})
+	if f.snapshot != nil || ours {
 		return nil
 	}
-	return f.o.keepSnapshot(f.d, f.component, "before-again", result,
+	return f.o.keepSnapshot(f.d, f.component, which, result,
 		func(c *deployment.Component, ref *deployment.SnapshotRef) { c.Before = ref })
 }
 

@@ -29,6 +29,7 @@ type owner struct {
 	open    []*deployment.Deployment // oldest first
 	current *deployment.Deployment
 	handled map[string]bool // commands that were carried out
+	ends    int             // deployments that were forgotten
 	changed chan struct{}   // closed and replaced at every commit
 	// active is the run that holds the lock; stopActive ends its course when a
 	// person cancels.
@@ -113,6 +114,8 @@ func (o *owner) stopWork() {
 func (o *owner) refresh() error {
 	call, cancel := context.WithTimeout(o.ctx, o.engine.Config.Renew)
 	defer cancel()
+	var ends int
+	o.read(func() { ends = o.ends })
 	work, err := o.engine.Store.Work(call, o.target)
 	if err != nil {
 		return err
@@ -132,10 +135,8 @@ func (o *owner) refresh() error {
 			o.current = work.Current
 		}
 	}
-	for _, d := range work.Open {
-		if o.find(d.ID) == nil {
-			o.open = append(o.open, d)
-		}
+	if ends == o.ends { // else one that ended meanwhile could come back as it was
+		o.admit(work.Open)
 	}
 	o.mu.Unlock()
 	for _, command := range work.Commands {
@@ -144,6 +145,23 @@ func (o *owner) refresh() error {
 		}
 	}
 	return nil
+}
+
+// admit adds the deployments that the owner does not hold yet. The current one
+// may be held already, and have a rollback open all the same. Called under mu.
+func (o *owner) admit(open []*deployment.Deployment) {
+	for _, d := range open {
+		held := false
+		for _, other := range o.open {
+			held = held || other.ID == d.ID
+		}
+		if o.current != nil && o.current.ID == d.ID {
+			d = o.current
+		}
+		if r := d.Run(); !held && r != nil && r.Open() {
+			o.open = append(o.open, d)
+		}
+	}
 }
 
 // find returns the aggregate that the owner holds, or nil.
@@ -235,6 +253,7 @@ func (o *owner) forget(d *deployment.Deployment) {
 		}
 	}
 	o.open = kept
+	o.ends++
 	if o.state.Current == d.ID {
 		o.current = d
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"strings"
 
 	"github.com/apm-deploy/apm/host/internal/deployment"
 	"github.com/apm-deploy/apm/sdk"
@@ -101,6 +102,7 @@ func (o *owner) keepSnapshot(d *deployment.Deployment, name, which string, resul
 		return err
 	}
 	key := fmt.Sprintf("snapshot/%s/%s/%s", d.ID, name, which)
+	which, _, _ = strings.Cut(which, "-") // one taken anew has a number in its key only
 	return o.commit(d, func(c *change) {
 		c.blobs = append(c.blobs, deployment.Blob{Key: key, DeploymentID: d.ID, Data: data})
 		set(d.Component(name), &deployment.SnapshotRef{
@@ -128,7 +130,13 @@ func (o *owner) frozen(c *deployment.Component) (*sdk.Release, error) {
 	if c.Release == nil {
 		return nil, nil
 	}
-	return o.engine.loadRelease(o.ctx, c.Release.Key)
+	var release *sdk.Release
+	err := o.fetch(func(ctx context.Context) error {
+		var err error
+		release, err = o.engine.loadRelease(ctx, c.Release.Key)
+		return err
+	})
+	return release, err
 }
 
 // loadRelease opens a sealed release.

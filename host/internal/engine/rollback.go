@@ -26,7 +26,7 @@ func (o *owner) rollBack(d *deployment.Deployment) {
 	defer stop()
 	err := o.settle(ctx, d)
 	if err == nil {
-		err = o.fixSteps(ctx, d)
+		err = o.fixSteps(d)
 	}
 	if err == nil {
 		err = o.restoreAll(ctx, d)
@@ -157,7 +157,7 @@ func (f *flight) cancel(ctx context.Context) error {
 }
 
 // fixSteps decides, once, what the run restores.
-func (o *owner) fixSteps(ctx context.Context, d *deployment.Deployment) error {
+func (o *owner) fixSteps(d *deployment.Deployment) error {
 	var fixed bool
 	var goal string
 	o.read(func() { fixed, goal = len(d.Run().Steps) > 0, d.Run().Goal })
@@ -168,7 +168,7 @@ func (o *owner) fixSteps(ctx context.Context, d *deployment.Deployment) error {
 	var added []deployment.Component
 	if goal != "" {
 		var err error
-		if steps, added, err = o.goalSteps(ctx, d, goal); err != nil {
+		if steps, added, err = o.goalSteps(d, goal); err != nil {
 			return err
 		}
 	} else {
@@ -202,8 +202,13 @@ func (o *owner) fillGoals(d *deployment.Deployment, steps []deployment.Step, add
 
 // goalSteps are the steps to the `after` of a completed deployment: components
 // that it had are restored, those that it had not are removed.
-func (o *owner) goalSteps(ctx context.Context, d *deployment.Deployment, goal string) (steps []deployment.Step, added []deployment.Component, err error) {
-	source, err := o.engine.Store.Deployment(ctx, goal)
+func (o *owner) goalSteps(d *deployment.Deployment, goal string) (steps []deployment.Step, added []deployment.Component, err error) {
+	var source *deployment.Deployment
+	err = o.fetch(func(ctx context.Context) error {
+		var err error
+		source, err = o.engine.Store.Deployment(ctx, goal)
+		return err
+	})
 	if err != nil {
 		return nil, nil, fmt.Errorf("read deployment %q, the goal of the rollback: %w", goal, err)
 	}
@@ -265,7 +270,7 @@ func (o *owner) restoreAll(ctx context.Context, d *deployment.Deployment) error 
 	o.read(func() {
 		graph := deployment.GraphOf(d.Components)
 		for name := range graph {
-			if _, runs := o.state.Components[name]; d.Component(name).Dropped || !runs {
+			if d.Component(name).Dropped || d.Runs[0].Step(name) == nil {
 				absent[name] = graph[name]
 			}
 		}
@@ -278,6 +283,9 @@ func (o *owner) restoreAll(ctx context.Context, d *deployment.Deployment) error 
 	var failures failureList
 	for _, graph := range []deployment.Graph{absent, present} {
 		err := inOrder(ctx, graph, func(ctx context.Context, name string) error {
+			if failures.blocks(name, graph[name]) {
+				return nil
+			}
 			err := o.restore(ctx, d, name)
 			if err == nil || o.ctx.Err() != nil || errors.Is(err, errSibling) {
 				return err
@@ -285,7 +293,7 @@ func (o *owner) restoreAll(ctx context.Context, d *deployment.Deployment) error 
 			f := asFailure(err, name)
 			f.Component = name
 			o.keepEvidence(d, f)
-			failures.add(f)
+			failures.add(name, f)
 			return o.commit(d, func(*change) { d.Run().Step(name).Failure = &f.Failure })
 		})
 		if err != nil {
@@ -295,16 +303,31 @@ func (o *owner) restoreAll(ctx context.Context, d *deployment.Deployment) error 
 	return failures.first()
 }
 
-// failureList keeps the first failure of several goroutines.
+// failureList keeps the failures of several goroutines, and which components
+// are not to be touched because of them.
 type failureList struct {
-	mu   sync.Mutex
-	list []*failure
+	mu      sync.Mutex
+	list    []*failure
+	blocked []string
 }
 
-func (l *failureList) add(f *failure) {
+func (l *failureList) add(name string, f *failure) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	l.list = append(l.list, f)
+	l.list, l.blocked = append(l.list, f), append(l.blocked, name)
+}
+
+// blocks says whether one of those that the component waits for failed.
+func (l *failureList) blocks(name string, waited []string) bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for _, other := range waited {
+		if contains(l.blocked, other) {
+			l.blocked = append(l.blocked, name)
+			return true
+		}
+	}
+	return false
 }
 
 func (l *failureList) first() error {
@@ -329,8 +352,11 @@ func (o *owner) restore(ctx context.Context, d *deployment.Deployment, name stri
 			step = *s
 		}
 	})
-	if step.Action == deployment.ActionNone || step.Action == "" || !step.PassedAt.IsZero() || step.Failure != nil {
+	switch {
+	case step.Action == deployment.ActionNone, step.Action == "", !step.PassedAt.IsZero():
 		return nil
+	case step.Failure != nil: // recorded by a host before this one
+		return &failure{Failure: *step.Failure}
 	}
 	f, err := o.restoreFlight(d, &component, &step)
 	if err != nil {
@@ -378,7 +404,12 @@ func (o *owner) restoreFlight(d *deployment.Deployment, component *deployment.Co
 		f.snapshot, f.digest = &sdk.Snapshot{Empty: true}, "empty"
 		return f, nil
 	}
-	snapshot, err := o.engine.loadSnapshot(o.ctx, step.Goal.Key)
+	var snapshot *sdk.Snapshot
+	err := o.fetch(func(ctx context.Context) error {
+		var err error
+		snapshot, err = o.engine.loadSnapshot(ctx, step.Goal.Key)
+		return err
+	})
 	if err != nil {
 		return nil, err
 	}
@@ -394,7 +425,7 @@ func (o *owner) restoreFlight(d *deployment.Deployment, component *deployment.Co
 func (o *owner) flyBack(ctx context.Context, f *flight, monitor deployment.Monitor) error {
 	ctx, stop := o.before(ctx, o.engine.Now(), monitor.Timeout, 0, "the rollback of component "+f.component)
 	defer stop()
-	if op, there := f.op(); !there || op.Outcome == nil {
+	if op, there := f.op(); !there || op.Outcome == nil || op.Outcome.Result == deployment.ResultRefused {
 		if err := f.accept(ctx); err != nil {
 			return err
 		}
@@ -431,29 +462,7 @@ func (o *owner) restoreState(d *deployment.Deployment, r *deployment.Run, c *cha
 		o.state.Components = map[string]deployment.Running{}
 	}
 	for i := range r.Steps {
-		s := &r.Steps[i]
-		component := d.Component(s.Component)
-		switch {
-		case s.Action == deployment.ActionRemove:
-			delete(o.state.Components, s.Component)
-		case s.Action == deployment.ActionRestore:
-			running := deployment.Running{
-				Platform: component.Platform, Deployment: s.GoalFrom, Version: r.To,
-				Baseline: s.Goal.ObservedDigest, Snapshot: s.Goal, Addresses: component.Addresses,
-			}
-			if r.Goal == "" && component.BeforeRunning != nil {
-				running.ReleaseDigest = component.BeforeRunning.ReleaseDigest
-				running.Version = component.BeforeRunning.Version
-			}
-			if op := s.Operation(); op != nil {
-				running.Handle = op.Handle
-			}
-			if s.GoalFrom == "" { // not ours: it runs again, but nothing of ours does
-				delete(o.state.Components, s.Component)
-				continue
-			}
-			o.state.Components[s.Component] = running
-		}
+		o.restoredStep(d, r, &r.Steps[i])
 	}
 	o.state.Current, o.state.Version = d.Previous, d.PreviousVersion
 	if r.Goal != "" {
@@ -461,6 +470,28 @@ func (o *owner) restoreState(d *deployment.Deployment, r *deployment.Run, c *cha
 	}
 	if len(o.state.Components) == 0 {
 		o.state.Version = ""
+	}
+}
+
+// restoredStep records what runs of a component that went back.
+func (o *owner) restoredStep(d *deployment.Deployment, r *deployment.Run, s *deployment.Step) {
+	component := d.Component(s.Component)
+	switch {
+	case s.Action == deployment.ActionRemove, s.Action == deployment.ActionRestore && s.GoalFrom == "":
+		delete(o.state.Components, s.Component) // what is not ours runs again, but nothing of ours does
+	case s.Action == deployment.ActionRestore:
+		running := deployment.Running{
+			Platform: component.Platform, Deployment: s.GoalFrom, Version: r.To,
+			Baseline: s.Goal.ObservedDigest, Snapshot: s.Goal, Addresses: component.Addresses,
+		}
+		if r.Goal == "" && component.BeforeRunning != nil {
+			running.ReleaseDigest = component.BeforeRunning.ReleaseDigest
+			running.Version = component.BeforeRunning.Version
+		}
+		if op := s.Operation(); op != nil {
+			running.Handle = op.Handle
+		}
+		o.state.Components[s.Component] = running
 	}
 }
 
@@ -476,5 +507,21 @@ func (o *owner) rollbackFailed(d *deployment.Deployment, err error) {
 		r.EndedAt, r.Result = c.now, deployment.RollbackFailed
 		r.Why = "rollback failed: " + f.Error()
 		o.leave(d, c)
+		for i := range r.Steps {
+			o.leaveStep(d, r, &r.Steps[i])
+		}
 	})
+}
+
+// leaveStep records what a rollback that failed made of a component: one that
+// went back runs as it did before; of one that was begun nobody knows what it is.
+func (o *owner) leaveStep(d *deployment.Deployment, r *deployment.Run, s *deployment.Step) {
+	running, runs := o.state.Components[s.Component]
+	switch {
+	case !s.PassedAt.IsZero():
+		o.restoredStep(d, r, s)
+	case runs && s.Began():
+		running.Baseline, running.Snapshot, running.ReleaseDigest, running.Drifted = "", nil, "", ""
+		o.state.Components[s.Component] = running
+	}
 }
