@@ -59,10 +59,30 @@ type Run struct {
 	// Idle is time in which nobody looked (host down, waiting for a plugin that
 	// was restarted): it counts for no deadline.
 	Idle time.Duration `json:"idle,omitempty"`
+	// Gaps are the stretches that Idle is the sum of.
+	Gaps []Gap `json:"gaps,omitempty"`
 	// Percentage is the highest that was shown.
 	Percentage float64 `json:"percentage,omitempty"`
 
 	Steps []Step `json:"steps"` // one for each component
+}
+
+// Gap is a stretch in which nobody looked.
+type Gap struct {
+	From time.Time `json:"from"`
+	To   time.Time `json:"to"`
+}
+
+// IdleSince is how much of the time since then nobody looked.
+func (r *Run) IdleSince(then time.Time) (idle time.Duration) {
+	for _, gap := range r.Gaps {
+		from := gap.From
+		if from.Before(then) {
+			from = then
+		}
+		idle += max(gap.To.Sub(from), 0)
+	}
+	return idle
 }
 
 // Stage is a stretch of a run, for timelines.

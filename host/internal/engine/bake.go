@@ -30,7 +30,7 @@ func (o *owner) bake(course context.Context, d *deployment.Deployment) error {
 		if limit > 0 {
 			limit += window
 		}
-		ctx, stop = o.before(course, r.DeployedAt, limit, r.Idle, "verifying")
+		ctx, stop = o.before(course, r, r.DeployedAt, limit, "verifying")
 		for i := range d.Components {
 			if !d.Components[i].Dropped {
 				names = append(names, d.Components[i].Name)

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"sync"
-	"time"
 
 	"github.com/apm-deploy/apm/host/internal/deployment"
 	"github.com/apm-deploy/apm/sdk"
@@ -21,7 +20,7 @@ func (o *owner) deployAll(course context.Context, d *deployment.Deployment) erro
 	o.read(func() {
 		r := d.Run()
 		deployed = !r.DeployedAt.IsZero()
-		ctx, stop = o.before(course, r.PreparedAt, d.Definition.Policy.Timeouts.Deploying, r.Idle, "deploying")
+		ctx, stop = o.before(course, r, r.PreparedAt, d.Definition.Policy.Timeouts.Deploying, "deploying")
 		graph = deployment.GraphOf(d.Components)
 		for i := range d.Components {
 			if d.Components[i].Dropped {
@@ -192,12 +191,14 @@ func (o *owner) flyOnce(ctx context.Context, f *flight, definition deployment.Co
 	if op, there := f.op(); there {
 		f.staged = op.Staged
 	}
-	idle := f.idle()
-	began := o.engine.Now()
-	if op, there := f.op(); there && op.Outcome == nil {
-		began = op.IntentAt
-	}
-	ctx, stop := o.before(ctx, began, definition.Monitor.Timeout, idle, "the operation on component "+f.component)
+	var stop context.CancelFunc
+	o.read(func() {
+		began := o.engine.Now()
+		if op := f.step().Operation(); op != nil && op.Outcome == nil {
+			began = op.IntentAt
+		}
+		ctx, stop = o.before(ctx, &f.d.Runs[f.run], began, definition.Monitor.Timeout, "the operation on component "+f.component)
+	})
 	defer stop()
 	if op, there := f.op(); !there || op.Outcome == nil || op.Outcome.Result == deployment.ResultRefused {
 		if err := f.accept(ctx); err != nil {
@@ -226,14 +227,8 @@ func (o *owner) flyOnce(ctx context.Context, f *flight, definition deployment.Co
 	case moved != nil:
 		return moved
 	default:
-		return err
+		return f.late(ctx, err)
 	}
-}
-
-// idle is the time of the run in which nobody looked.
-func (f *flight) idle() (idle time.Duration) {
-	f.o.read(func() { idle = f.d.Runs[f.run].Idle })
-	return idle
 }
 
 // ended says whether the operation has its outcome.
@@ -257,8 +252,8 @@ func (o *owner) passComponent(ctx context.Context, d *deployment.Deployment, nam
 		if op := r.Step(name).Operation(); op != nil {
 			k.passed = !op.CandidateOK.IsZero() // as a candidate it was good: no slow start excuses it now
 		}
-		ctx, stop = o.before(ctx, r.Step(name).SettledAt, d.Component(name).Definition.Monitor.Timeout,
-			r.Idle, "the checks of component "+name)
+		ctx, stop = o.before(ctx, r, r.Step(name).SettledAt, d.Component(name).Definition.Monitor.Timeout,
+			"the checks of component "+name)
 	})
 	defer stop()
 	if err := o.gate(ctx, k, nil); err != nil {

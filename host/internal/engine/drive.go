@@ -31,7 +31,8 @@ func (o *owner) drive(course context.Context, d *deployment.Deployment) {
 	}
 }
 
-// resume leaves the time in which nobody looked out of the run's deadlines.
+// resume leaves the time in which nobody looked out of the run's deadlines, and
+// drops the wait of a host that is gone: what has to wait says so anew.
 func (o *owner) resume(d *deployment.Deployment) {
 	var locked bool
 	o.read(func() { locked = !d.Run().LockedAt.IsZero() })
@@ -39,8 +40,11 @@ func (o *owner) resume(d *deployment.Deployment) {
 		return
 	}
 	_ = o.commit(d, func(c *change) {
+		stopWaiting(d, c)
 		if idle := c.now.Sub(d.UpdatedAt); idle > 0 {
-			d.Run().Idle += idle
+			r := d.Run()
+			r.Idle += idle
+			r.Gaps = append(r.Gaps, deployment.Gap{From: d.UpdatedAt, To: c.now})
 		}
 	})
 }
@@ -151,12 +155,14 @@ func (o *owner) definitionOf(id, component string) (deployment.ComponentDefiniti
 	return empty, nil
 }
 
-// before returns ctx bounded by a stored deadline.
-func (o *owner) before(ctx context.Context, start time.Time, limit time.Duration, idle time.Duration, what string) (context.Context, context.CancelFunc) {
+// before returns ctx bounded by a stored deadline: limit after start, without
+// the time of the run in which nobody looked. Called under mu.
+func (o *owner) before(ctx context.Context, r *deployment.Run, start time.Time, limit time.Duration, what string) (context.Context, context.CancelFunc) {
 	if limit <= 0 {
 		return context.WithCancel(ctx)
 	}
-	return context.WithDeadlineCause(ctx, start.Add(limit).Add(idle), &deadlineError{what: what, long: limit.String()})
+	left := start.Add(limit).Add(r.IdleSince(start)).Sub(o.engine.Now())
+	return context.WithTimeoutCause(ctx, left, &deadlineError{what: what, long: limit.String()})
 }
 
 // conclude ends a deploy run that did not go well: as cancelled, as failed, or
@@ -203,7 +209,11 @@ func (o *owner) conclude(d *deployment.Deployment, err error) {
 // failed, before the lock is given back: nothing may go on that nobody follows.
 // It says whether the target is still ours.
 func (o *owner) settleLeft(d *deployment.Deployment, f *failure) bool {
-	ctx, stop := o.before(o.ctx, o.engine.Now(), d.Definition.Policy.Timeouts.RollingBack, 0, "ending what still runs")
+	var ctx context.Context
+	var stop context.CancelFunc
+	o.read(func() {
+		ctx, stop = o.before(o.ctx, d.Run(), o.engine.Now(), d.Definition.Policy.Timeouts.RollingBack, "ending what still runs")
+	})
 	defer stop()
 	var except []string
 	if f.Keep {

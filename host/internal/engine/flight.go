@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"sync"
 
 	"github.com/apm-deploy/apm/host/internal/deployment"
 	"github.com/apm-deploy/apm/sdk"
@@ -26,6 +27,8 @@ type flight struct {
 	planned  bool   // an approved plan: a moved state is refused, not followed
 	expected string // observed digest
 	reason   string // of a rollback
+
+	moving sync.Mutex // one Promote at a time
 }
 
 // step returns the flight's step. Called under the owner's lock.

@@ -22,7 +22,7 @@ func (o *owner) prepare(course context.Context, d *deployment.Deployment) error 
 		r := d.Run()
 		graph = deployment.GraphOf(d.Components)
 		prepared, limit = !r.PreparedAt.IsZero(), d.Definition.Policy.Timeouts
-		ctx, cancel = o.before(course, r.LockedAt, limit.Preparing, r.Idle, "preparing")
+		ctx, cancel = o.before(course, r, r.LockedAt, limit.Preparing, "preparing")
 	})
 	defer cancel()
 	if prepared {

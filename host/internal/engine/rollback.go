@@ -21,7 +21,7 @@ func (o *owner) rollBack(d *deployment.Deployment) {
 	var stop context.CancelFunc
 	o.read(func() {
 		r := d.Run()
-		ctx, stop = o.before(o.ctx, r.LockedAt, d.Definition.Policy.Timeouts.RollingBack, r.Idle, "rolling back")
+		ctx, stop = o.before(o.ctx, r, r.LockedAt, d.Definition.Policy.Timeouts.RollingBack, "rolling back")
 	})
 	defer stop()
 	err := o.settle(ctx, d)
@@ -423,7 +423,14 @@ func (o *owner) restoreFlight(d *deployment.Deployment, component *deployment.Co
 
 // flyBack carries out a rollback operation to its end.
 func (o *owner) flyBack(ctx context.Context, f *flight, monitor deployment.Monitor) error {
-	ctx, stop := o.before(ctx, o.engine.Now(), monitor.Timeout, 0, "the rollback of component "+f.component)
+	var stop context.CancelFunc
+	o.read(func() {
+		began := o.engine.Now()
+		if op := f.step().Operation(); op != nil && op.Outcome == nil {
+			began = op.IntentAt
+		}
+		ctx, stop = o.before(ctx, &f.d.Runs[f.run], began, monitor.Timeout, "the rollback of component "+f.component)
+	})
 	defer stop()
 	if op, there := f.op(); !there || op.Outcome == nil || op.Outcome.Result == deployment.ResultRefused {
 		if err := f.accept(ctx); err != nil {

@@ -98,15 +98,18 @@ func (f *flight) shift(ctx context.Context, percent int) error {
 	if err := f.o.commit(f.d, func(*change) { f.step().Operation().Percent = percent }); err != nil {
 		return err
 	}
-	if err := f.promote(ctx, percent); err != nil {
+	if err := f.promote(ctx); err != nil {
 		return err
 	}
 	return f.late(ctx, f.o.until(ctx, inForce))
 }
 
-// promote tells the platform. Repeating a percent is harmless, so that a call
-// without an answer is made again; the watch asks the platform meanwhile.
-func (f *flight) promote(ctx context.Context, percent int) error {
+// promote tells the platform the share that is stored. Repeating a percent is
+// harmless, so that a call without an answer is made again; the watch does so
+// too, but never both at once: a late call would take the traffic back.
+func (f *flight) promote(ctx context.Context) error {
+	f.moving.Lock()
+	defer f.moving.Unlock()
 	var handle sdk.Handle
 	pause := f.o.engine.Retry / 50
 	for {
@@ -122,7 +125,7 @@ func (f *flight) promote(ctx context.Context, percent int) error {
 		bounded, cancel := context.WithTimeout(ctx, f.o.engine.CallTimeout)
 		handle, err = promoter.Promote(bounded, sdk.PromoteRequest{
 			Operation: operationOf(f.d, &op, f.o.epoch), Target: f.target,
-			Handle: toHandle(op.Handle), Percent: percent,
+			Handle: toHandle(op.Handle), Percent: op.Percent,
 		})
 		cancel()
 		switch {
@@ -141,6 +144,11 @@ func (f *flight) promote(ctx context.Context, percent int) error {
 		if !sleep(ctx, later(err, pause)) {
 			return context.Cause(ctx)
 		}
+		if uncertain(err) { // a plugin that was started anew is asked before it is told anything
+			if started, err := f.recover(ctx); err != nil || !started || f.ended() {
+				return err // one that has not started is begun again by the watch
+			}
+		}
 		pause = min(2*pause, f.o.engine.Retry)
 	}
 }
@@ -150,12 +158,13 @@ func (f *flight) promote(ctx context.Context, percent int) error {
 func (f *flight) pauseAt(ctx context.Context, percent int, definition deployment.ComponentDefinition) error {
 	k := f.candidateCheckup(definition)
 	k.passed = true
-	op, _ := f.op()
-	left := definition.Promotion.Pause - f.o.engine.Now().Sub(op.PercentAt.Add(f.idle()))
-	if left = min(left, definition.Promotion.Pause); op.PercentAt.IsZero() {
-		left = definition.Promotion.Pause
-	}
-	if left <= 0 {
+	left := definition.Promotion.Pause
+	f.o.read(func() {
+		if at := f.step().Operation().PercentAt; !at.IsZero() {
+			left -= f.o.engine.Now().Sub(at) - f.d.Runs[f.run].IdleSince(at)
+		}
+	})
+	if left = min(left, definition.Promotion.Pause); left <= 0 {
 		return nil
 	}
 	over := time.NewTimer(left)

@@ -63,21 +63,29 @@ func (f *flight) watch(ctx context.Context) error {
 	}
 }
 
-// pickUp asks the platform what became of the operation and repeats the last
-// stored Promote.
+// pickUp asks the platform what became of the operation and repeats what it was
+// told last: to stop, or the last stored Promote.
 func (f *flight) pickUp(ctx context.Context) error {
 	started, err := f.recover(ctx)
 	if err != nil {
 		return err
 	}
 	if !started {
-		return f.accept(ctx)
+		if err := f.accept(ctx); err != nil {
+			return err
+		}
 	}
 	op, _ := f.op()
-	if op.Outcome == nil && op.Percent > 0 {
-		return f.promote(ctx, op.Percent)
+	switch {
+	case op.Outcome != nil:
+		return nil
+	case !op.CancelAt.IsZero():
+		return f.cancel(ctx)
+	case op.Percent > 0:
+		return f.promote(ctx)
+	default:
+		return nil
 	}
-	return nil
 }
 
 // stream reads one Watch stream and records its batches.
