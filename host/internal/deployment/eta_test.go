@@ -114,7 +114,7 @@ func TestEstimateFromWaits(t *testing.T) {
 			if test.change != nil {
 				test.change(d)
 			}
-			now := began.Add(time.Minute)
+			now := began.Add(20 * time.Second)
 			want := &deployment.ETA{
 				Basis: deployment.BasisWaits, Earliest: now.Add(test.left), Latest: now.Add(test.left + test.left/2),
 			}
@@ -122,6 +122,67 @@ func TestEstimateFromWaits(t *testing.T) {
 				t.Error(diff)
 			}
 		})
+	}
+}
+
+func TestEstimateByStageAndComponent(t *testing.T) {
+	t.Parallel()
+	run := func(preparing, deploying, verifying, db, web int) deployment.PastRun {
+		seconds := func(n int) time.Duration { return time.Duration(n) * time.Second }
+		return deployment.PastRun{
+			Stages: map[deployment.Status]time.Duration{
+				deployment.Preparing: seconds(preparing), deployment.Deploying: seconds(deploying), deployment.Verifying: seconds(verifying),
+			},
+			Components: map[string]time.Duration{"db": seconds(db), "web": seconds(web)},
+			Total:      seconds(preparing + deploying + verifying),
+		}
+	}
+	past := []deployment.PastRun{run(1, 30, 60, 10, 20), run(2, 40, 61, 12, 28), run(3, 50, 62, 20, 30)}
+	locked := deployment.Run{Kind: deployment.RunDeploy, LockedAt: began}
+	deploying := locked
+	deploying.PreparedAt = began.Add(2 * time.Second)
+	deploying.Stages = []deployment.Stage{{Name: deployment.Deploying, StartedAt: began.Add(2 * time.Second)}}
+	dbSlow := deploying // db takes longer than ever, so that web, after it, is later too
+	dbSlow.Steps = []deployment.Step{{Component: "db", StartedAt: began.Add(2 * time.Second)}}
+	verifying := deploying
+	verifying.DeployedAt = began.Add(42 * time.Second)
+	verifying.Stages = []deployment.Stage{{Name: deployment.Verifying, StartedAt: began.Add(42 * time.Second)}}
+	tests := map[string]struct {
+		run      deployment.Run
+		after    int // seconds since the lock
+		p50, p90 int // seconds since the lock
+		overdue  bool
+	}{
+		"preparing":          {run: locked, after: 1, p50: 2 + 40 + 61, p90: 3 + 50 + 62},
+		"deploying":          {run: deploying, after: 12, p50: 12 + 12 + 28 + 61, p90: 12 + 20 + 30 + 62},
+		"db is slow":         {run: dbSlow, after: 40, p50: 40 + 28 + 61, p90: 40 + 30 + 62},
+		"verifying":          {run: verifying, after: 60, p50: 42 + 61, p90: 42 + 62},
+		"verifying too long": {run: verifying, after: 200, p50: 200, p90: 200, overdue: true},
+	}
+	for name, test := range tests {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			d := chain(test.run)
+			want := &deployment.ETA{
+				Basis: deployment.BasisHistory, Overdue: test.overdue,
+				Earliest: began.Add(time.Duration(test.p50) * time.Second), Latest: began.Add(time.Duration(test.p90) * time.Second),
+			}
+			now := began.Add(time.Duration(test.after) * time.Second)
+			if diff := cmp.Diff(want, deployment.EstimateETA(d, past, now)); diff != "" {
+				t.Error(diff)
+			}
+		})
+	}
+}
+
+func TestWaitsBecomeOverdue(t *testing.T) {
+	t.Parallel()
+	d := chain(deployment.Run{Kind: deployment.RunDeploy, LockedAt: began})
+	// 152 s of known waits: one and a half times that and half a minute.
+	for after, want := range map[time.Duration]bool{time.Minute: false, 106 * time.Second: false, 107 * time.Second: true} {
+		if eta := deployment.EstimateETA(d, nil, began.Add(after)); eta.Overdue != want {
+			t.Errorf("after %s: overdue %t", after, eta.Overdue)
+		}
 	}
 }
 

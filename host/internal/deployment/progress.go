@@ -3,7 +3,6 @@ package deployment
 import (
 	"fmt"
 	"math"
-	"sort"
 	"time"
 )
 
@@ -168,109 +167,4 @@ func clamp(fraction float64) float64 {
 		return 0
 	}
 	return math.Min(fraction, 1)
-}
-
-// ETABasis says what an estimate rests on.
-type ETABasis string
-
-// The bases of an estimate.
-const (
-	BasisHistory ETABasis = "history" // at least 3 past runs: P50 to P90
-	BasisWaits   ETABasis = "waits"   // the run's own known waits: checks, bake, steps
-)
-
-// minPast is how many past runs an estimate from history needs.
-const minPast = 3
-
-// ETA is when a run is expected to end. Waiting for people is left out.
-type ETA struct {
-	Basis    ETABasis  `json:"basis"`
-	Earliest time.Time `json:"earliest"`
-	Latest   time.Time `json:"latest"`
-	Overdue  bool      `json:"overdue,omitempty"` // Latest has passed
-}
-
-// EstimateETA returns when the last run is expected to end, from at least three
-// past runs of the same kind (P50 to P90 by nearest rank) or else from its own
-// known waits. It is nil for a run that has ended or not begun.
-func EstimateETA(d *Deployment, past []PastRun, now time.Time) *ETA {
-	r := d.Run()
-	if r == nil || !r.Open() || r.LockedAt.IsZero() {
-		return nil
-	}
-	began := r.LockedAt.Add(r.Idle)
-	eta := &ETA{Basis: BasisWaits}
-	if len(past) >= minPast {
-		totals := make([]time.Duration, 0, len(past))
-		for _, p := range past {
-			totals = append(totals, p.Total)
-		}
-		sort.Slice(totals, func(i, j int) bool { return totals[i] < totals[j] })
-		eta.Basis = BasisHistory
-		eta.Earliest = began.Add(nearestRank(totals, 50))
-		eta.Latest = began.Add(nearestRank(totals, 90))
-	} else {
-		eta.Earliest = now.Add(knownWaits(d, r))
-		eta.Latest = eta.Earliest.Add(knownWaits(d, r) / 2)
-	}
-	eta.Overdue = eta.Latest.Before(now)
-	return eta
-}
-
-// nearestRank returns the p-th percentile of sorted values.
-func nearestRank(sorted []time.Duration, p int) time.Duration {
-	rank := (p*len(sorted) + 99) / 100
-	return sorted[max(rank, 1)-1]
-}
-
-// knownWaits sums what is left of the waits that are known beforehand: the
-// passes in a row along the longest chain of components, the pauses between
-// traffic steps, and the bake window.
-func knownWaits(d *Deployment, r *Run) time.Duration {
-	waves, err := GraphOf(d.Components).Waves()
-	if r.Kind == RunRollback {
-		return knownRestores(r, waves)
-	}
-	left := d.Definition.Policy.Bake - r.Baked
-	if err != nil {
-		return max(left, 0)
-	}
-	for _, wave := range waves {
-		longest := time.Duration(0)
-		for _, name := range wave {
-			c := d.Component(name)
-			s := r.Step(name)
-			if c.Unchanged || c.Dropped || (s != nil && !s.PassedAt.IsZero()) {
-				continue
-			}
-			pauses := time.Duration(max(len(c.Definition.Promotion.Steps)-1, 0)) * c.Definition.Promotion.Pause
-			longest = max(longest, 2*gateTime(c.Definition.Checks)+pauses)
-		}
-		left += longest
-	}
-	return max(left, 0)
-}
-
-// knownRestores is knownWaits of a rollback, which goes back wave by wave.
-func knownRestores(r *Run, waves [][]string) time.Duration {
-	left := time.Duration(0)
-	for _, wave := range waves {
-		longest := time.Duration(0)
-		for _, name := range wave {
-			if s := r.Step(name); s != nil && s.PassedAt.IsZero() {
-				longest = max(longest, gateTime(s.GoalChecks))
-			}
-		}
-		left += longest
-	}
-	return left
-}
-
-// gateTime is how long checks take to pass often enough in a row.
-func gateTime(checks []CheckDefinition) time.Duration {
-	longest := time.Duration(0)
-	for _, c := range checks {
-		longest = max(longest, time.Duration(c.Passes)*c.Interval)
-	}
-	return longest
 }
