@@ -22,7 +22,9 @@ type history struct {
 const (
 	nameWidth = 24
 	timeWidth = 8
-	barWidth  = 40
+	barWidth  = 40 // where the terminal is wide enough
+	minWidth  = 5
+	endWidth  = 12 // of the result
 )
 
 func newDeployHistory(s *session) *cobra.Command {
@@ -54,20 +56,28 @@ bars, with who began each run and why. -o jsonl exports one run a line.`,
 			h := history{DeploymentID: d.ID, Runs: runs.Runs, Spans: timeline.Spans}
 			return s.print(h, elements(h.Runs), func(g *output.Grid) {
 				g.Title("%s %s in %s: %s", d.Name, versionOf(d), d.Environment, d.Status)
-				showHistory(g, h, time.Now())
+				showHistory(g, h, time.Now(), s.barWidth())
 			})
 		},
 	}
 }
 
-func showHistory(g *output.Grid, h history, now time.Time) {
+// barWidth is as wide as a bar may be without wrapping its line.
+func (s *session) barWidth() int {
+	if s.out.Width == 0 {
+		return barWidth
+	}
+	return min(max(s.out.Width-nameWidth-timeWidth-endWidth-4, minWidth), barWidth)
+}
+
+func showHistory(g *output.Grid, h history, now time.Time, width int) {
 	for _, run := range h.Runs {
 		g.Title("")
 		showRunHead(g, run)
 		from, to := bounds(h.Spans, run.Number, now)
 		for _, span := range h.Spans {
 			if span.Run == run.Number && span.Kind != "run" {
-				g.Title("%s", spanLine(span, from, to, now))
+				g.Title("%s", spanLine(span, from, to, now, width))
 			}
 		}
 		if run.Result != "" {
@@ -109,7 +119,7 @@ func endOf(span apiv1.Span, now time.Time) time.Time {
 }
 
 // spanLine draws one span: name, bar, duration, result.
-func spanLine(span apiv1.Span, from, to, now time.Time) string {
+func spanLine(span apiv1.Span, from, to, now time.Time, width int) string {
 	indent := "  "
 	if span.Kind != "stage" {
 		indent = "    "
@@ -125,19 +135,19 @@ func spanLine(span apiv1.Span, from, to, now time.Time) string {
 	end := endOf(span, now)
 	took := precise(end.Sub(span.StartedAt))
 	took = strings.Repeat(" ", max(timeWidth-len(took), 0)) + took
-	line := name + " " + bar(span.StartedAt, end, from, to) + " " + took + "  " + span.Result
+	line := name + " " + bar(span.StartedAt, end, from, to, width) + " " + took + "  " + span.Result
 	return strings.TrimRight(line, " ")
 }
 
 // bar places a stretch of time within a longer one. The shortest is one cell.
-func bar(start, end, from, to time.Time) string {
+func bar(start, end, from, to time.Time, width int) string {
 	whole := to.Sub(from)
 	if whole <= 0 {
-		return "█" + strings.Repeat(" ", barWidth-1)
+		return "█" + strings.Repeat(" ", width-1)
 	}
-	first := min(int(float64(start.Sub(from))/float64(whole)*barWidth), barWidth-1)
-	last := min(max(int(float64(end.Sub(from))/float64(whole)*barWidth+0.5), first+1), barWidth)
-	return strings.Repeat(" ", first) + strings.Repeat("█", last-first) + strings.Repeat(" ", barWidth-last)
+	first := min(int(float64(start.Sub(from))/float64(whole)*width), width-1)
+	last := min(max(int(float64(end.Sub(from))/float64(whole)*width+0.5), first+1), width)
+	return strings.Repeat(" ", first) + strings.Repeat("█", last-first) + strings.Repeat(" ", width-last)
 }
 
 // precise renders a duration with tenths of a second below a minute.

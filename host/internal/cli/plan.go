@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"os"
+	"slices"
 	"strings"
 	"time"
 
@@ -35,7 +36,7 @@ func (s *session) printPlan(plan apiv1.Plan, words ...string) error {
 		g.Title("%s", planTitle(plan))
 		for _, c := range plan.Components {
 			g.Title("")
-			planComponent(g, c)
+			planComponent(g, c, plan.NotRestored)
 		}
 		g.Title("")
 		if len(plan.Order) > 1 {
@@ -72,7 +73,8 @@ func planTitle(plan apiv1.Plan) string {
 	}
 }
 
-func planComponent(g *output.Grid, c apiv1.PlanComponent) {
+// planComponent shows one component; what is said for the whole plan is left out.
+func planComponent(g *output.Grid, c apiv1.PlanComponent, said []string) {
 	action := c.Action
 	if c.Unchanged {
 		action = "unchanged, not touched"
@@ -90,7 +92,9 @@ func planComponent(g *output.Grid, c apiv1.PlanComponent) {
 		}
 	}
 	for _, what := range c.NotRestored {
-		g.Title("  not restored: %s", what)
+		if !slices.Contains(said, what) {
+			g.Title("  not restored: %s", what)
+		}
 	}
 	for _, warning := range c.Warnings {
 		g.Title("  warning: %s", warning)

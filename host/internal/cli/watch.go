@@ -88,9 +88,13 @@ func (s *session) follow(ctx context.Context, c *client.Client, f following) err
 		printer := output.Printer{Options: s.format, Out: s.out}
 		config.Event = func(e apiv1.Event) error { return printer.Line(e) }
 	}
-	_, err := live.Follow(watched, func(ctx context.Context, yield func(apiv1.Event) error) error {
+	var stream live.Stream = func(ctx context.Context, yield func(apiv1.Event) error) error {
 		return c.Watch(ctx, f.id, after, yield)
-	}, config)
+	}
+	if config.Event == nil { // a program gets what the host sends, and nothing else
+		stream = live.WithEvidence(stream, func(ctx context.Context) (apiv1.EvidenceList, error) { return c.Evidence(ctx, f.id) })
+	}
+	_, err := live.Follow(watched, stream, config)
 	switch {
 	case errors.Is(err, live.ErrDetached), err != nil && ctx.Err() != nil:
 		s.say("the deployment goes on; watch it again with: %s", s.again("deploy", "watch", f.id))

@@ -77,7 +77,8 @@ func (d *demo) follow(ctx context.Context, id string) error {
 			return yield(e)
 		})
 	}
-	_, err := live.Follow(ctx, stream, live.Config{Run: 1, Replay: true, Out: d.Progress})
+	read := func(ctx context.Context) (apiv1.EvidenceList, error) { return d.client.Evidence(ctx, id) }
+	_, err := live.Follow(ctx, live.WithEvidence(stream, read), live.Config{Run: 1, Replay: true, Out: d.Progress})
 	return err
 }
 

@@ -39,7 +39,11 @@ type Left struct {
 
 // String renders it as one line.
 func (l Left) String() string {
-	text := fmt.Sprintf("%s: %s/%s in %s, version %s, of installation %s", l.Platform, l.Application, l.Component, l.Environment, l.Version, l.Installation)
+	text := fmt.Sprintf("%s: %s/%s in %s", l.Platform, l.Application, l.Component, l.Environment)
+	if l.Version != "" {
+		text += ", version " + l.Version
+	}
+	text += ", of installation " + l.Installation
 	if l.Description != "" {
 		text += " (" + l.Description + ")"
 	}

@@ -127,6 +127,8 @@ func TestPicture(t *testing.T) {
 	done := failing(t)
 	done.add(deployment.EventStatus, deployment.StatusPayload{Run: 1, From: "deploying", Status: "rolling_back", Reason: "healthz failed 3 times in a row"})
 	done.add(deployment.EventEvidence, deployment.EvidencePayload{Key: "e", Component: "web", Code: "CHECK_FAILED", Suggestion: "look at the database"})
+	done.add(deployment.EventLog, deployment.LogPayload{Component: "web", LogLine: deployment.LogLine{Line: "cannot reach the database: connection refused", Time: start}})
+	done.add(deployment.EventLog, deployment.LogPayload{Component: "web", LogLine: deployment.LogLine{Line: "of the old version, which comes back", Time: start.Add(time.Hour)}})
 	done.add(deployment.EventComponentStatus, deployment.ComponentStatusPayload{Component: "web", From: "rolling_back", Status: "rolled_back"})
 	done.add(deployment.EventStatus, deployment.StatusPayload{Run: 1, From: "rolling_back", Status: "rolled_back", Reason: "v2 runs again: healthz failed 3 times in a row"})
 
@@ -318,4 +320,27 @@ func TestFollowGivesEventsToPrograms(t *testing.T) {
 	if diff := cmp.Diff(p.events, got); diff != "" {
 		t.Errorf("events (-want +got):\n%s", diff)
 	}
+}
+
+func TestWithEvidenceAddsTheLinesThatTell(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		p := &tape{t: t}
+		p.add(deployment.EventSnapshot, apiv1.Deployment{ID: "d1", Status: "verifying", Run: 1})
+		p.add(deployment.EventEvidence, deployment.EvidencePayload{Component: "web", Code: "CHECK_FAILED"})
+		p.add(deployment.EventStatus, deployment.StatusPayload{Run: 1, From: "verifying", Status: "failed"})
+		stream := live.WithEvidence(play(p.events...), func(context.Context) (apiv1.EvidenceList, error) {
+			return apiv1.EvidenceList{Evidence: []apiv1.Evidence{{Component: "web", Logs: []apiv1.LogLine{{Line: "out of memory", Time: start}}}}}, nil
+		})
+		state, err := live.Follow(t.Context(), stream, live.Config{Out: output.Writer{Writer: &strings.Builder{}}})
+		if err != nil || len(state.Logs["web"]) != 1 || state.Logs["web"][0].Line != "out of memory" {
+			t.Fatalf("follow: %v, lines %v", err, state.Logs)
+		}
+		denied := live.WithEvidence(play(p.events...), func(context.Context) (apiv1.EvidenceList, error) {
+			return apiv1.EvidenceList{}, errors.New("needs a token")
+		})
+		if _, err := live.Follow(t.Context(), denied, live.Config{Out: output.Writer{Writer: &strings.Builder{}}}); err != nil {
+			t.Fatalf("follow without a token: %v", err)
+		}
+	})
 }

@@ -23,7 +23,8 @@ type State struct {
 	Candidates map[string]deployment.CandidatePayload
 	Logs       map[string][]deployment.LogLine
 	// Evidence is the last, with the component it is about.
-	Evidence *deployment.EvidencePayload
+	Evidence   *deployment.EvidencePayload
+	evidenceAt time.Time
 	Drift    map[string]deployment.DriftPayload
 	// base is the seq that the last status body stands at: rows up to it are in
 	// it already.
@@ -183,7 +184,12 @@ func (s *State) applyCheck(p deployment.CheckPayload, at time.Time) {
 
 func (s *State) applyVerdict(p deployment.VerdictPayload, _ time.Time) { s.Verdict = p }
 
-func (s *State) applyEvidence(p deployment.EvidencePayload, _ time.Time) { s.Evidence = &p }
+// applyEvidence makes room for the lines that go with the evidence: those that
+// came meanwhile are of what follows the failure.
+func (s *State) applyEvidence(p deployment.EvidencePayload, at time.Time) {
+	s.Evidence, s.evidenceAt = &p, at
+	delete(s.Logs, p.Component)
+}
 
 func (s *State) applyDrift(p deployment.DriftPayload, _ time.Time) {
 	if s.Drift == nil {
@@ -206,6 +212,9 @@ func (s *State) applyProgress(p deployment.ProgressPayload, _ time.Time) {
 func (s *State) applyLog(p deployment.LogPayload, _ time.Time) {
 	if s.Logs == nil {
 		s.Logs = map[string][]deployment.LogLine{}
+	}
+	if s.Evidence != nil && s.Evidence.Component == p.Component && p.Time.After(s.evidenceAt) {
+		return // what the old version writes while it comes back is not why the new one failed
 	}
 	lines := append(s.Logs[p.Component], p.LogLine)
 	s.Logs[p.Component] = lines[max(0, len(lines)-keptLines):]
