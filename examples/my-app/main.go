@@ -1,6 +1,6 @@
 // Command my-app is a small HTTP server to deploy: it answers with its version,
 // says on /healthz that it is well, and stops when it is asked to. It needs
-// nothing but $PORT.
+// nothing but $PORT, and passes on $GREETING.
 //
 // The version is set when it is built:
 //
@@ -65,7 +65,9 @@ func routes() http.Handler {
 		answer(w, map[string]any{"status": "ok", "version": version})
 	})
 	mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) {
-		answer(w, map[string]any{"application": "my-app", "version": version, "pid": os.Getpid(), "path": r.URL.Path})
+		answer(w, map[string]any{
+			"application": "my-app", "version": version, "greeting": os.Getenv("GREETING"), "pid": os.Getpid(), "path": r.URL.Path,
+		})
 	})
 	return mux
 }

@@ -22,6 +22,8 @@ import (
 
 // TestMain makes the test binary a shim and an application too: within this
 // process the plugin starts its own binary, which is this one.
+//
+//nolint:forbidigo // what the test binary is started as ends with a code
 func TestMain(m *testing.M) {
 	if len(os.Args) > 1 {
 		switch os.Args[1] {
@@ -31,10 +33,12 @@ func TestMain(m *testing.M) {
 			os.Exit(app(os.Args[2:]))
 		}
 	}
-	os.Exit(m.Run())
+	m.Run()
 }
 
 // app answers with the content of the file "content".
+//
+//nolint:forbidigo // an application prints, sleeps and dies on purpose
 func app(args []string) int {
 	if len(args) > 0 && args[0] == "chatty" {
 		for n := range 12000 {
@@ -57,7 +61,7 @@ const secret = "canary-5d1f0c"
 
 func TestConformance(t *testing.T) {
 	binary := filepath.Join(t.TempDir(), "apm-plugin-process")
-	if output, err := exec.Command("go", "build", "-o", binary, ".").CombinedOutput(); err != nil {
+	if output, err := exec.CommandContext(t.Context(), "go", "build", "-o", binary, ".").CombinedOutput(); err != nil {
 		t.Fatalf("build: %v\n%s", err, output)
 	}
 	root := filepath.Join(t.TempDir(), "state")
@@ -94,7 +98,11 @@ func TestConformance(t *testing.T) {
 			write(t, filepath.Join(store.Files(st.Serving.Release.Artifact), "content"), "changed by hand")
 		},
 		Serves: func(t *testing.T, addresses map[string]string) string {
-			response, err := http.Get("http://" + addresses["http"])
+			request, err := http.NewRequestWithContext(t.Context(), http.MethodGet, "http://"+addresses["http"], nil)
+			if err != nil {
+				t.Fatal(err)
+			}
+			response, err := http.DefaultClient.Do(request)
 			if err != nil {
 				t.Fatal(err)
 			}

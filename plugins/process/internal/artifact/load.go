@@ -86,13 +86,13 @@ func copyArchive(ctx context.Context, source, temp string) (*os.File, string, er
 	if err != nil {
 		return nil, "", fmt.Errorf("copy artifact: %w", err)
 	}
-	os.Remove(out.Name()) // it lives as long as it is open
+	_ = os.Remove(out.Name()) // it lives as long as it is open
 	sum := sha256.New()
 	if _, err = io.Copy(io.MultiWriter(out, sum), readerWith(ctx, in)); err == nil {
 		_, err = out.Seek(0, io.SeekStart)
 	}
 	if err != nil {
-		out.Close()
+		_ = out.Close()
 		return nil, "", fmt.Errorf("copy artifact: %w", err)
 	}
 	return out, hex.EncodeToString(sum.Sum(nil)), nil

@@ -89,7 +89,7 @@ func (s Store) Add(ctx context.Context, source, claim string) (digest, files str
 	if err != nil {
 		return "", "", fmt.Errorf("make artifact directory: %w", err)
 	}
-	defer os.RemoveAll(temp)
+	defer func() { _ = os.RemoveAll(temp) }()
 	digest, err = load(ctx, source, temp, s.intact)
 	if err != nil {
 		return "", "", err
@@ -136,7 +136,7 @@ func place(ctx context.Context, temp, dir, digest string) (Manifest, error) {
 		if err := os.Rename(final, trash); err != nil {
 			return m, fmt.Errorf("store artifact: %w", err)
 		}
-		defer os.RemoveAll(trash)
+		defer func() { _ = os.RemoveAll(trash) }()
 	}
 	if err := os.Rename(temp, final); err != nil {
 		return m, fmt.Errorf("store artifact: %w", err)

@@ -14,8 +14,9 @@ import (
 	"testing"
 	"time"
 
-	"github.com/apm-deploy/apm/plugins/process/internal/artifact"
 	"github.com/google/go-cmp/cmp"
+
+	"github.com/apm-deploy/apm/plugins/process/internal/artifact"
 )
 
 func tarOf(t *testing.T, headers ...tar.Header) []byte {

@@ -45,7 +45,7 @@ func Stream(ctx context.Context, st *state.State, request Request, each func(Res
 		return fmt.Errorf("%w: %w", ErrNoShim, err)
 	}
 	defer conn.Close()
-	stop := context.AfterFunc(ctx, func() { conn.Close() })
+	stop := context.AfterFunc(ctx, func() { _ = conn.Close() })
 	defer stop()
 	request.Protocol, request.Nonce = Protocol, st.Nonce
 	if err := json.NewEncoder(conn).Encode(request); err != nil {

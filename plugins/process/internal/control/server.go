@@ -79,7 +79,7 @@ func Serve(listener net.Listener, nonce string, handler Handler) *Server {
 
 // Close ends all connections and waits for them.
 func (s *Server) Close() {
-	s.listener.Close()
+	_ = s.listener.Close()
 	s.cancel()
 	s.wg.Wait()
 }
@@ -152,7 +152,7 @@ func (s *Server) serve(ctx context.Context, conn net.Conn, number uint64) {
 		s.active--
 		s.last = time.Now()
 		s.mu.Unlock()
-		conn.Close()
+		_ = conn.Close()
 	}()
 	_ = conn.SetReadDeadline(time.Now().Add(requestTimeout))
 	var request Request

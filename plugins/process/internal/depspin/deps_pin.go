@@ -3,8 +3,6 @@
 package depspin
 
 import (
-	_ "github.com/apm-deploy/apm/api/plugin/v1"
-	_ "github.com/apm-deploy/apm/sdk"
 	_ "github.com/google/go-cmp/cmp"
 	_ "github.com/hashicorp/go-hclog"
 	_ "github.com/hashicorp/go-plugin"
@@ -18,4 +16,7 @@ import (
 	_ "google.golang.org/grpc/health"
 	_ "google.golang.org/protobuf/testing/protocmp"
 	_ "google.golang.org/protobuf/types/known/timestamppb"
+
+	_ "github.com/apm-deploy/apm/api/plugin/v1"
+	_ "github.com/apm-deploy/apm/sdk"
 )

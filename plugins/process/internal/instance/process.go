@@ -202,6 +202,6 @@ func (r *reader) wait() {
 		<-done
 	}
 	for _, pipe := range r.pipes {
-		pipe.Close()
+		_ = pipe.Close()
 	}
 }

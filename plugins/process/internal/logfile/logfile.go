@@ -40,11 +40,11 @@ type Writer struct {
 	file *os.File
 }
 
-// Create begins a log file at path that grows to max bytes (DefaultSize for
+// Create begins a log file at path that grows to bound bytes (DefaultSize for
 // 0 or less), and as much again in its old file.
-func Create(path string, max int64) (*Writer, error) {
-	if max <= 0 {
-		max = DefaultSize
+func Create(path string, bound int64) (*Writer, error) {
+	if bound <= 0 {
+		bound = DefaultSize
 	}
 	file, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_APPEND, 0o600)
 	if err != nil {
@@ -52,10 +52,10 @@ func Create(path string, max int64) (*Writer, error) {
 	}
 	info, err := file.Stat()
 	if err != nil {
-		file.Close()
+		_ = file.Close()
 		return nil, fmt.Errorf("create log file: %w", err)
 	}
-	return &Writer{path: path, max: max, size: info.Size(), file: file}, nil
+	return &Writer{path: path, max: bound, size: info.Size(), file: file}, nil
 }
 
 // Append writes one line. A line that cannot be written (the disk is full) is
@@ -87,7 +87,7 @@ func (w *Writer) rotate() {
 		w.size = 0
 		return
 	}
-	w.file.Close()
+	_ = w.file.Close()
 	w.file, w.size = file, 0
 }
 
@@ -96,7 +96,7 @@ func (w *Writer) Close() {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	if w.file != nil {
-		w.file.Close()
+		_ = w.file.Close()
 		w.file = nil
 	}
 }

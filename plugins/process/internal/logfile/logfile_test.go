@@ -8,8 +8,9 @@ import (
 	"testing"
 	"time"
 
-	"github.com/apm-deploy/apm/plugins/process/internal/logfile"
 	"github.com/google/go-cmp/cmp"
+
+	"github.com/apm-deploy/apm/plugins/process/internal/logfile"
 )
 
 func TestBoundAndOrder(t *testing.T) {

@@ -17,8 +17,6 @@ import (
 	"github.com/apm-deploy/apm/sdk/diag"
 )
 
-type diagnostics = diag.Diagnostics
-
 // Config is a platform block of the plugin "process".
 type Config struct {
 	_        struct{} `doc:"Applications as plain processes of this machine, behind a small switch."`
@@ -106,7 +104,7 @@ func writable(root string) error {
 	if err != nil {
 		return err
 	}
-	file.Close()
+	_ = file.Close()
 	return os.Remove(file.Name())
 }
 

@@ -21,15 +21,6 @@ func (b *bed) killShim() {
 	eventually(b.t, "the shim is gone", func() bool { return procinfo.StartOf(shim.PID) != shim.Start })
 }
 
-func starts(t *testing.T, file, version string) int {
-	t.Helper()
-	data, err := os.ReadFile(file)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return strings.Count(string(data), " "+version+"\n")
-}
-
 func TestKilledShimIsBroughtBack(t *testing.T) {
 	t.Parallel()
 	by := map[string]func(t *testing.T, b *bed){

@@ -29,6 +29,7 @@ type bed struct {
 	t        *testing.T
 	stateDir string
 	public   string // an address for the application
+	user     string // of the platform's configuration
 	epoch    uint64
 	ids      int
 }
@@ -54,7 +55,7 @@ func freeAddress(t *testing.T) string {
 func (b *bed) configured(installation string) *platform.Platform {
 	b.t.Helper()
 	p := platform.New(slog.New(slog.DiscardHandler))
-	config := mustJSON(b.t, map[string]any{"state_dir": b.stateDir, "user": "", "keep": 2, "log_size": "64KiB"})
+	config := mustJSON(b.t, map[string]any{"state_dir": b.stateDir, "user": b.user, "keep": 2, "log_size": "64KiB"})
 	diags, err := p.Configure(b.t.Context(), sdk.ConfigureRequest{Platform: "process", Config: config, InstallationID: installation})
 	if err != nil || diags.HasErrors() {
 		b.t.Fatalf("Configure: %v %v", err, diags)
@@ -72,7 +73,7 @@ func (b *bed) clean() {
 	}
 	for _, item := range items {
 		p := platform.New(slog.New(slog.DiscardHandler))
-		config := mustJSON(b.t, map[string]any{"state_dir": b.stateDir, "user": "", "keep": 2, "log_size": "64KiB"})
+		config := mustJSON(b.t, map[string]any{"state_dir": b.stateDir, "user": b.user, "keep": 2, "log_size": "64KiB"})
 		if _, err := p.Configure(ctx, sdk.ConfigureRequest{Config: config, InstallationID: item.InstallationID}); err != nil {
 			b.t.Errorf("Configure: %v", err)
 		}
@@ -278,7 +279,11 @@ func (b *bed) dir() string {
 
 func get(t *testing.T, address, path string) string {
 	t.Helper()
-	response, err := http.Get("http://" + address + path)
+	request, err := http.NewRequestWithContext(t.Context(), http.MethodGet, "http://"+address+path, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	response, err := http.DefaultClient.Do(request)
 	if err != nil {
 		return err.Error()
 	}

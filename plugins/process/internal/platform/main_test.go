@@ -16,6 +16,8 @@ import (
 
 // TestMain makes the test binary the shim and the application too: shims and
 // instances are real processes.
+//
+//nolint:forbidigo // what the test binary is started as ends with a code
 func TestMain(m *testing.M) {
 	if len(os.Args) > 1 {
 		switch os.Args[1] {
@@ -25,10 +27,12 @@ func TestMain(m *testing.M) {
 			os.Exit(app(os.Args[2:]))
 		}
 	}
-	os.Exit(m.Run())
+	m.Run()
 }
 
 // app is an HTTP server whose faults are given as arguments.
+//
+//nolint:forbidigo // an application prints, sleeps and dies on purpose
 func app(args []string) int {
 	options := map[string]string{}
 	for _, arg := range args {

@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"net"
 	"os"
+	"os/user"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -144,7 +145,7 @@ func TestTCPStaysWithItsRelease(t *testing.T) {
 		return s
 	}
 	b.settled("v1", args("v1"))
-	conn, err := net.Dial("tcp", b.public)
+	conn, err := new(net.Dialer).DialContext(t.Context(), "tcp", b.public)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -294,4 +295,43 @@ func TestRemovalLeavesNoProcess(t *testing.T) {
 	if items, err := b.Inventory(t.Context(), ""); err != nil || len(items) > 0 {
 		t.Errorf("inventory %v %v", items, err)
 	}
+}
+
+// TestInstancesOfAnotherUser runs an instance as nobody where we are root, and
+// as ourselves where we are not.
+func TestInstancesOfAnotherUser(t *testing.T) {
+	t.Parallel()
+	b := newBed(t)
+	name := "nobody"
+	if os.Geteuid() != 0 {
+		own, err := user.Current()
+		if err != nil {
+			t.Fatal(err)
+		}
+		name = own.Username
+	}
+	account, err := user.Lookup(name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, private := range []string{filepath.Dir(b.stateDir), filepath.Dir(filepath.Dir(b.stateDir))} {
+		if err := os.Chmod(private, 0o755); err != nil {
+			t.Fatal(err)
+		}
+	}
+	b.user = name
+	b.Platform = b.configured("inst-1")
+	dir := t.TempDir()
+	write(t, filepath.Join(dir, "run"), "#!/bin/sh\nid -u\nexec sleep 1000\n", 0o755)
+	s := b.app()
+	s["command"], s["artifact"], s["port"] = []string{"./run"}, dir, map[string]any{}
+	b.settled("v1", s)
+	eventually(t, "it says who it is", func() bool {
+		said := ""
+		err := b.Logs(t.Context(), sdk.LogsRequest{Target: target("v1", nil)}, func(lines ...sdk.LogLine) error {
+			said += lines[0].Line
+			return nil
+		})
+		return err == nil && said == account.Uid
+	})
 }

@@ -11,6 +11,7 @@ import (
 
 	"github.com/apm-deploy/apm/plugins/process/internal/state"
 	"github.com/apm-deploy/apm/sdk"
+	"github.com/apm-deploy/apm/sdk/diag"
 	"github.com/apm-deploy/apm/sdk/schema"
 )
 
@@ -59,7 +60,7 @@ func New(log *slog.Logger) *Platform { return &Platform{log: log} }
 
 // Configure checks the configuration and brings back the components of this
 // installation whose shim was killed.
-func (p *Platform) Configure(ctx context.Context, request sdk.ConfigureRequest) (diags diagnostics, err error) {
+func (p *Platform) Configure(ctx context.Context, request sdk.ConfigureRequest) (diags diag.Diagnostics, err error) {
 	var config Config
 	if diags = schema.Decode(request.Config, &config); diags.HasErrors() {
 		return diags, nil

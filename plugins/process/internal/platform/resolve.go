@@ -12,12 +12,13 @@ import (
 	"github.com/apm-deploy/apm/plugins/process/internal/release"
 	"github.com/apm-deploy/apm/plugins/process/internal/shim"
 	"github.com/apm-deploy/apm/sdk"
+	"github.com/apm-deploy/apm/sdk/diag"
 	"github.com/apm-deploy/apm/sdk/schema"
 )
 
 // Resolve freezes the spec: the artifact goes into the store, the command
 // becomes a file with a digest.
-func (p *Platform) Resolve(ctx context.Context, request sdk.ResolveRequest) (sdk.Release, diagnostics, error) {
+func (p *Platform) Resolve(ctx context.Context, request sdk.ResolveRequest) (sdk.Release, diag.Diagnostics, error) {
 	_, dir, err := p.identity(request.Target)
 	if err != nil {
 		return sdk.Release{}, nil, err
@@ -62,7 +63,7 @@ func (p *Platform) Resolve(ctx context.Context, request sdk.ResolveRequest) (sdk
 }
 
 // findCommand looks up the program, in the artifact or on this machine.
-func findCommand(r *release.Release, store artifact.Store) (diags diagnostics) {
+func findCommand(r *release.Release, store artifact.Store) (diags diag.Diagnostics) {
 	files := ""
 	if r.Artifact != "" {
 		files = store.Files(r.Artifact)

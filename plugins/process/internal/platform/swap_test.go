@@ -2,6 +2,7 @@ package platform_test
 
 import (
 	"bufio"
+	"context"
 	"fmt"
 	"io"
 	"net"
@@ -111,7 +112,7 @@ type client struct {
 
 func (c *client) do(method, body string) error {
 	if c.conn == nil {
-		conn, err := net.DialTimeout("tcp", c.address, 2*time.Second)
+		conn, err := (&net.Dialer{Timeout: 2 * time.Second}).DialContext(context.Background(), "tcp", c.address)
 		if err != nil {
 			return err
 		}
@@ -145,7 +146,7 @@ func (c *client) do(method, body string) error {
 
 func (c *client) close() {
 	if c.conn != nil {
-		c.conn.Close()
+		_ = c.conn.Close()
 		c.conn = nil
 	}
 }

@@ -3,12 +3,13 @@ package platform
 import (
 	"context"
 
+	"github.com/apm-deploy/apm/sdk/diag"
 	"github.com/apm-deploy/apm/sdk/schema"
 )
 
 // Validate checks a configuration and a spec beyond their schemas.
-func (p *Platform) Validate(_ context.Context, config, spec []byte) (diagnostics, error) {
-	var diags diagnostics
+func (p *Platform) Validate(_ context.Context, config, spec []byte) (diag.Diagnostics, error) {
+	var diags diag.Diagnostics
 	if len(config) > 0 {
 		var c Config
 		found := schema.Decode(config, &c)

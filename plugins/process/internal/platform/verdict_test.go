@@ -89,7 +89,7 @@ func TestEarlyVerdicts(t *testing.T) {
 func TestPublicPortInUseNamesTheHolder(t *testing.T) {
 	t.Parallel()
 	b := newBed(t)
-	holder, err := net.Listen("tcp", b.public)
+	holder, err := new(net.ListenConfig).Listen(t.Context(), "tcp", b.public)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -37,7 +37,7 @@ const acceptPause = 50 * time.Millisecond
 // Listen opens an address. Until the switch has a release for it, requests get
 // 503 and connections are closed.
 func Listen(listen string, sw *Switch) (*Front, error) {
-	listener, err := net.Listen("tcp", listen)
+	listener, err := new(net.ListenConfig).Listen(context.Background(), "tcp", listen)
 	if err != nil {
 		return nil, err
 	}
@@ -86,7 +86,7 @@ func (f *Front) accept() {
 		select {
 		case f.accepted <- conn:
 		case <-f.closed:
-			conn.Close()
+			_ = conn.Close()
 			return
 		}
 	}
@@ -96,10 +96,10 @@ func (f *Front) accept() {
 // cuts it.
 func (f *Front) Close(ctx context.Context) {
 	f.once.Do(func() {
-		f.listener.Close()
+		_ = f.listener.Close()
 		close(f.closed) // before Shutdown, which waits for Serve to return
 		if f.http.Shutdown(ctx) != nil {
-			f.http.Close()
+			_ = f.http.Close()
 		}
 		f.waitConns(ctx)
 	})
@@ -114,7 +114,7 @@ func (f *Front) waitConns(ctx context.Context) {
 		left := len(f.conns)
 		if ctx.Err() != nil {
 			for conn := range f.conns {
-				conn.Close()
+				_ = conn.Close()
 			}
 			left = 0
 		}

@@ -3,8 +3,7 @@ package proxy
 import (
 	"context"
 	"errors"
-	"io"
-	"log"
+	"log/slog"
 	"net"
 	"net/http"
 	"net/http/httputil"
@@ -24,10 +23,14 @@ func (f *Front) newHTTP() *http.Server {
 		DisableKeepAlives:  true,
 		DisableCompression: true,
 		DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
-			return ctx.Value(leaseKey{}).(*lease).dial(ctx)
+			l, ok := ctx.Value(leaseKey{}).(*lease)
+			if !ok {
+				return nil, errNoInstance // never: the handler put it there
+			}
+			return l.dial(ctx)
 		},
 	}
-	quiet := log.New(io.Discard, "", 0) // the client gets the status; the instance has its own log
+	quiet := slog.NewLogLogger(slog.DiscardHandler, slog.LevelDebug) // the client gets the status; the instance has its own log
 	reverse := &httputil.ReverseProxy{
 		Rewrite: func(r *httputil.ProxyRequest) {
 			r.SetURL(&url.URL{Scheme: "http", Host: "instance"})
@@ -69,5 +72,11 @@ var bufferPool = sync.Pool{New: func() any { return new([bufferSize]byte) }}
 
 type buffers struct{}
 
-func (buffers) Get() []byte  { return bufferPool.Get().(*[bufferSize]byte)[:] }
+func (buffers) Get() []byte {
+	if b, ok := bufferPool.Get().(*[bufferSize]byte); ok {
+		return b[:]
+	}
+	return make([]byte, bufferSize)
+}
+
 func (buffers) Put(b []byte) { bufferPool.Put((*[bufferSize]byte)(b)) }

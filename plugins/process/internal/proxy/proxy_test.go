@@ -13,10 +13,11 @@ import (
 	"testing"
 	"time"
 
+	"go.uber.org/goleak"
+
 	"github.com/apm-deploy/apm/plugins/process/internal/instance"
 	"github.com/apm-deploy/apm/plugins/process/internal/proxy"
 	"github.com/apm-deploy/apm/plugins/process/internal/release"
-	"go.uber.org/goleak"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -63,7 +64,11 @@ func says(text string) http.HandlerFunc {
 
 func (b *bed) get() (int, string) {
 	b.t.Helper()
-	response, err := b.client.Get("http://" + b.listen)
+	request, err := http.NewRequestWithContext(b.t.Context(), http.MethodGet, "http://"+b.listen, nil)
+	if err != nil {
+		b.t.Fatal(err)
+	}
+	response, err := b.client.Do(request)
 	if err != nil {
 		b.t.Fatal(err)
 	}
@@ -207,13 +212,13 @@ func TestUpgradedConnectionsPass(t *testing.T) {
 		}
 		defer conn.Close()
 		fmt.Fprintf(rw, "HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: %s\r\n\r\n", r.Header.Get("Upgrade"))
-		rw.Flush()
+		_ = rw.Flush()
 		line, _ := rw.ReadString('\n')
 		fmt.Fprint(rw, "echo "+line)
-		rw.Flush()
+		_ = rw.Flush()
 	})
 	b.sw.Set(g, nil, 0)
-	conn, err := net.Dial("tcp", b.listen)
+	conn, err := new(net.Dialer).DialContext(t.Context(), "tcp", b.listen)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -227,6 +232,7 @@ func TestUpgradedConnectionsPass(t *testing.T) {
 	if err != nil || response.StatusCode != http.StatusSwitchingProtocols {
 		t.Fatalf("%+v %v", response, err)
 	}
+	defer response.Body.Close()
 	fmt.Fprint(conn, "hello\n")
 	if line, err := in.ReadString('\n'); err != nil || line != "echo hello\n" {
 		t.Errorf("%q %v", line, err)
@@ -240,7 +246,7 @@ func TestForwardedHeaders(t *testing.T) {
 		fmt.Fprint(w, r.Host, " ", r.Header.Get("X-Forwarded-For"), " ", r.URL)
 	})
 	b.sw.Set(g, nil, 0)
-	request, err := http.NewRequest(http.MethodGet, "http://"+b.listen+"/a%2Fb?q=1", nil)
+	request, err := http.NewRequestWithContext(t.Context(), http.MethodGet, "http://"+b.listen+"/a%2Fb?q=1", nil)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -40,7 +40,7 @@ func (f *Front) track(conn net.Conn, open bool) {
 	f.conns[conn] = true
 	select {
 	case <-f.closed: // accepted just before the front closed
-		conn.Close()
+		_ = conn.Close()
 	default:
 	}
 }
@@ -49,8 +49,8 @@ func (f *Front) track(conn net.Conn, open bool) {
 // direction can finish; an error ends both.
 func pipe(to, from net.Conn) {
 	if _, err := io.Copy(to, from); err != nil {
-		to.Close()
-		from.Close()
+		_ = to.Close()
+		_ = from.Close()
 		return
 	}
 	if half, ok := to.(interface{ CloseWrite() error }); ok {

@@ -88,7 +88,7 @@ func startDetached(dir string) error {
 		Dir: "/", Env: os.Environ(), Files: []*os.File{null, output, output, word},
 		Sys: &syscall.SysProcAttr{Setsid: true},
 	})
-	word.Close()
+	_ = word.Close()
 	if err != nil {
 		return fmt.Errorf("start shim: %w", err)
 	}
@@ -129,7 +129,7 @@ func serve(dir string) int {
 // say writes the first word only; the reader is gone after it.
 func say(word *os.File, text string) {
 	_, _ = io.WriteString(word, text)
-	word.Close()
+	_ = word.Close()
 }
 
 // acquire takes the lock on dir. It returns no lock and no error when another

@@ -35,7 +35,7 @@ func lock(dir string, how int) (*Lock, error) {
 		}
 	}
 	if err != nil {
-		file.Close()
+		_ = file.Close()
 		if errors.Is(err, unix.EWOULDBLOCK) {
 			return nil, ErrLocked
 		}
@@ -56,4 +56,4 @@ func (l *Lock) Held(dir string) bool {
 }
 
 // Unlock gives the lock back.
-func (l *Lock) Unlock() { l.file.Close() }
+func (l *Lock) Unlock() { _ = l.file.Close() }

@@ -8,9 +8,10 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/google/go-cmp/cmp"
+
 	"github.com/apm-deploy/apm/plugins/process/internal/state"
 	"github.com/apm-deploy/apm/sdk"
-	"github.com/google/go-cmp/cmp"
 )
 
 func TestNamesBecomePathElements(t *testing.T) {
