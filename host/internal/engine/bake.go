@@ -104,6 +104,7 @@ func (b *baking) look(ctx context.Context) (done bool, err error) {
 		verdict := k.judge("")
 		switch verdict.Kind {
 		case deployment.VerdictPromote:
+			b.o.waitNoMore(b.d, k.component, deployment.WaitEnvironment)
 		case deployment.VerdictFail, deployment.VerdictRollBack:
 			if err := b.o.recordVerdict(k, verdict); err != nil {
 				return false, err
@@ -113,14 +114,16 @@ func (b *baking) look(ctx context.Context) (done bool, err error) {
 			b.o.hold(ctx, k, verdict)
 			all = false
 		default:
+			b.o.waitNoMore(b.d, k.component, deployment.WaitEnvironment)
 			all = false
 		}
+		// A check that was not asked for long is good by hearsay only.
+		all = all && now.Sub(k.lastLook()) <= 3*(b.interval+b.pace())
 	}
 	if !all {
 		b.last = time.Time{}
 		return false, nil
 	}
-	b.o.waitNoMore(b.d, deployment.WaitEnvironment)
 	if !b.last.IsZero() {
 		b.unsaved += deployment.BakeObserved(now.Sub(b.last), b.interval+b.pace())
 	}

@@ -11,7 +11,7 @@ import (
 
 // platform returns the platform as soon as it is ready. Meanwhile the
 // deployment waits for the plugin, visibly.
-func (o *owner) platform(ctx context.Context, d *deployment.Deployment, name string) (sdk.Platform, error) {
+func (o *owner) platform(ctx context.Context, d *deployment.Deployment, component, name string) (sdk.Platform, error) {
 	p, err := o.engine.Platforms.Get(name)
 	if err == nil {
 		return p, nil
@@ -22,7 +22,7 @@ func (o *owner) platform(ctx context.Context, d *deployment.Deployment, name str
 			Suggestion: "bring the platform back into config.hcl",
 		}}
 	}
-	o.wait(ctx, d, deployment.WaitPlugin, name)
+	o.wait(ctx, d, component, deployment.WaitPlugin, name)
 	p, err = o.engine.Platforms.Await(ctx, name)
 	if err != nil {
 		if cause := context.Cause(ctx); cause != nil {
@@ -38,7 +38,7 @@ func (o *owner) platform(ctx context.Context, d *deployment.Deployment, name str
 		}
 		return nil, err
 	}
-	o.waitNoMore(d, deployment.WaitPlugin)
+	o.waitNoMore(d, component, deployment.WaitPlugin)
 	return p, nil
 }
 
@@ -47,7 +47,7 @@ func (o *owner) platform(ctx context.Context, d *deployment.Deployment, name str
 func (o *owner) ask(ctx context.Context, d *deployment.Deployment, component, platform, doing string, call func(context.Context, sdk.Platform) error) error {
 	pause := o.engine.Retry / 10
 	for {
-		p, err := o.platform(ctx, d, platform)
+		p, err := o.platform(ctx, d, component, platform)
 		if err != nil {
 			return named(err, component)
 		}
@@ -56,12 +56,12 @@ func (o *owner) ask(ctx context.Context, d *deployment.Deployment, component, pl
 		cancel()
 		switch {
 		case err == nil:
-			o.waitNoMore(d, deployment.WaitEnvironment)
+			o.waitNoMore(d, component, deployment.WaitEnvironment)
 			return nil
 		case ctx.Err() != nil:
 			return context.Cause(ctx)
 		case throttled(err) && !errors.Is(err, sdk.ErrPluginGone):
-			o.wait(ctx, d, deployment.WaitEnvironment, doing+": "+err.Error())
+			o.wait(ctx, d, component, deployment.WaitEnvironment, doing+": "+err.Error())
 		case uncertain(err):
 		default:
 			return fromPlatform(err, component, doing)

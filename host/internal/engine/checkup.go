@@ -39,6 +39,7 @@ type checkup struct {
 	mu         sync.Mutex
 	transcript []deployment.CheckRecord
 	fromProbe  map[string]bool
+	probedOnce bool // the plugin has answered, or could not
 }
 
 // start begins to ask. The checks that stood there are asked anew: their rows
@@ -109,7 +110,7 @@ func (k *checkup) ask(ctx context.Context, definition deployment.CheckDefinition
 			Name: definition.Name, Type: definition.Type,
 			NeedPasses: definition.Passes, NeedFailures: definition.Failures, Startup: definition.Startup,
 		}, seen)
-		if !sleep(ctx, definition.Interval) {
+		if !sleep(ctx, max(definition.Interval, time.Millisecond)) {
 			return
 		}
 	}
@@ -119,7 +120,7 @@ func (k *checkup) ask(ctx context.Context, definition deployment.CheckDefinition
 func (k *checkup) probe(ctx context.Context) {
 	for {
 		k.lookOnce(ctx)
-		if ctx.Err() != nil || !sleep(ctx, k.interval) {
+		if ctx.Err() != nil || !sleep(ctx, max(k.interval, 10*time.Millisecond)) {
 			return
 		}
 	}
@@ -128,6 +129,12 @@ func (k *checkup) probe(ctx context.Context) {
 // lookOnce is one Probe. What could not be looked at is unknown.
 func (k *checkup) lookOnce(ctx context.Context) {
 	now := func() time.Time { return k.o.engine.Now().UTC() }
+	defer k.tell()
+	defer func() {
+		k.mu.Lock()
+		defer k.mu.Unlock()
+		k.probedOnce = k.probedOnce || ctx.Err() == nil
+	}()
 	p, err := k.o.engine.Platforms.Get(k.platform)
 	var result sdk.ProbeResult
 	if err == nil {
@@ -166,7 +173,6 @@ func (k *checkup) lookOnce(ctx context.Context) {
 	if k.probed != nil {
 		k.probed(result)
 	}
-	k.tell()
 }
 
 // probeCheck is a check that a plugin reports, with the thresholds for it.
@@ -298,20 +304,42 @@ func (k *checkup) tell() {
 	}
 }
 
-// judge asks for the verdict on what was heard so far.
+// judge asks for the verdict on what was heard so far. Nothing is good before
+// the plugin was asked too.
 func (k *checkup) judge(oldUnhealthy string) deployment.Verdict {
+	k.mu.Lock()
+	probed := k.probedOnce
+	k.mu.Unlock()
 	var checks []deployment.Check
 	k.o.read(func() { checks = append(checks, k.d.Component(k.component).Checks...) })
-	k.mu.Lock()
-	probed := len(k.fromProbe) > 0 || len(k.transcript) > 0
-	k.mu.Unlock()
-	if len(checks) == 0 && !probed {
-		return deployment.Verdict{Kind: deployment.VerdictWait, Reason: "nobody has looked yet"}
-	}
-	return deployment.Judge(deployment.Question{
+	verdict := deployment.Judge(deployment.Question{
 		Checks: checks, Began: k.began, Now: k.o.engine.Now(),
 		Passed: k.passed, OldUnhealthy: oldUnhealthy,
 	})
+	if verdict.Kind == deployment.VerdictPromote && !probed {
+		return deployment.Verdict{Kind: deployment.VerdictWait, Reason: "the plugin has not looked yet"}
+	}
+	return verdict
+}
+
+// lookedAt says whether any question was answered at all.
+func (k *checkup) lookedAt() bool {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	return len(k.transcript) > 0 || k.probedOnce
+}
+
+// lastLook is when the check that was asked longest ago was asked.
+func (k *checkup) lastLook() time.Time {
+	last := k.o.engine.Now()
+	k.o.read(func() {
+		for _, check := range k.d.Component(k.component).Checks {
+			if check.At.Before(last) {
+				last = check.At
+			}
+		}
+	})
+	return last
 }
 
 // records returns the transcript, oldest first.

@@ -198,23 +198,27 @@ func (o *owner) publish(d *deployment.Deployment, kind deployment.EventType, pay
 	})
 }
 
-// wait records what the deployment waits for.
-func (o *owner) wait(ctx context.Context, d *deployment.Deployment, kind deployment.WaitKind, subject string) {
+// wait records what the deployment waits for, and why on behalf of whom (a
+// component; "" for the whole).
+func (o *owner) wait(ctx context.Context, d *deployment.Deployment, whose string, kind deployment.WaitKind, subject string) {
 	var same bool
-	o.read(func() { same = d.Waiting != nil && d.Waiting.Kind == kind && d.Waiting.For == subject })
-	if same || ctx.Err() != nil {
+	o.read(func() {
+		same = d.Waiting != nil && d.Waiting.Kind == kind && (d.Waiting.For == subject || o.waiter[d.ID] != whose)
+	})
+	if same || ctx.Err() != nil { // of several that wait the first is shown
 		return
 	}
 	_ = o.commit(d, func(c *change) { // an error has stopped the owner
+		o.waiter[d.ID] = whose
 		d.Waiting = &deployment.Waiting{Kind: kind, For: subject, Since: c.now}
 		c.event(deployment.EventWaiting, deployment.WaitingPayload{Waiting: d.Waiting})
 	})
 }
 
-// waitNoMore records that a wait of that kind is over.
-func (o *owner) waitNoMore(d *deployment.Deployment, kind deployment.WaitKind) {
+// waitNoMore records that a wait of that kind is over for whom it was.
+func (o *owner) waitNoMore(d *deployment.Deployment, whose string, kind deployment.WaitKind) {
 	var waits bool
-	o.read(func() { waits = d.Waiting != nil && d.Waiting.Kind == kind })
+	o.read(func() { waits = d.Waiting != nil && d.Waiting.Kind == kind && o.waiter[d.ID] == whose })
 	if !waits {
 		return
 	}

@@ -165,15 +165,19 @@ func (o *owner) fly(ctx context.Context, f *flight, definition deployment.Compon
 		var failed *failure
 		if err == nil || !errors.As(err, &failed) || !failed.Environment || ctx.Err() != nil {
 			if err == nil {
-				o.waitNoMore(f.d, deployment.WaitEnvironment)
+				o.waitNoMore(f.d, f.component, deployment.WaitEnvironment)
 			}
 			return err
 		}
-		o.wait(ctx, f.d, deployment.WaitEnvironment, failed.Message)
+		o.wait(ctx, f.d, f.component, deployment.WaitEnvironment, failed.Message)
 		if !sleep(ctx, pause) {
 			return err
 		}
+		pause = min(2*pause, 12*o.engine.Retry)
 		if op, there := f.op(); there && op.Outcome != nil {
+			if err := f.lookAgain(ctx); err != nil {
+				return err
+			}
 			if err := f.intend(); err != nil {
 				return err
 			}
@@ -183,7 +187,7 @@ func (o *owner) fly(ctx context.Context, f *flight, definition deployment.Compon
 
 // flyOnce carries out the operation that counts.
 func (o *owner) flyOnce(ctx context.Context, f *flight, definition deployment.ComponentDefinition) error {
-	p, err := o.platform(ctx, f.d, f.platform)
+	p, err := o.platform(ctx, f.d, f.component, f.platform)
 	if err != nil {
 		return err
 	}

@@ -9,6 +9,9 @@ import (
 	"github.com/apm-deploy/apm/host/internal/deployment"
 )
 
+// pastRuns is how many past runs an estimate rests on at most.
+const pastRuns = 20
+
 // drive goes on with the deployment's open run, and with the rollback that may
 // follow from it, until no run is open or the lease is lost.
 func (o *owner) drive(course context.Context, d *deployment.Deployment) {
@@ -23,12 +26,23 @@ func (o *owner) drive(course context.Context, d *deployment.Deployment) {
 		if !open {
 			return
 		}
+		o.recall(kind)
 		if kind == deployment.RunRollback {
 			o.rollBack(d)
 			continue
 		}
 		o.deploy(course, d)
 	}
+}
+
+// recall reads how long past runs took, for estimates; without them there are
+// none from history.
+func (o *owner) recall(kind deployment.RunKind) {
+	past, err := o.engine.Store.PastRuns(o.ctx, o.target, kind, pastRuns)
+	if err != nil {
+		o.log.Debug("read past runs", "error", err)
+	}
+	o.read(func() { o.past = past })
 }
 
 // resume leaves the time in which nobody looked out of the run's deadlines, and

@@ -71,7 +71,7 @@ func (f *flight) accept(ctx context.Context) error {
 		err = f.call(ctx)
 		switch {
 		case err == nil:
-			f.o.waitNoMore(f.d, deployment.WaitEnvironment)
+			f.o.waitNoMore(f.d, f.component, deployment.WaitEnvironment)
 			return nil
 		case f.o.ctx.Err() != nil:
 			return f.o.ctx.Err()
@@ -85,7 +85,7 @@ func (f *flight) accept(ctx context.Context) error {
 			doubt = true
 		case throttled(err):
 			doubt = true
-			f.o.wait(ctx, f.d, deployment.WaitEnvironment, err.Error())
+			f.o.wait(ctx, f.d, f.component, deployment.WaitEnvironment, err.Error())
 		case sdk.ReasonOf(err) == sdk.ReasonStateChanged && !f.planned && !retried:
 			retried = true
 			if err := f.refuse(err); err != nil {
@@ -147,7 +147,7 @@ func (f *flight) intend() error {
 
 // call is Deploy or Rollback, and stores the handle before it is used.
 func (f *flight) call(ctx context.Context) error {
-	p, err := f.o.platform(ctx, f.d, f.platform)
+	p, err := f.o.platform(ctx, f.d, f.component, f.platform)
 	if err != nil {
 		return named(err, f.component)
 	}

@@ -28,7 +28,7 @@ func (o *owner) gate(ctx context.Context, k *checkup, stop func() bool) error {
 		}
 		switch verdict.Kind {
 		case deployment.VerdictPromote:
-			o.waitNoMore(k.d, deployment.WaitEnvironment)
+			o.waitNoMore(k.d, k.component, deployment.WaitEnvironment)
 			return o.recordVerdict(k, verdict)
 		case deployment.VerdictHold:
 			o.hold(ctx, k, verdict)
@@ -38,7 +38,7 @@ func (o *owner) gate(ctx context.Context, k *checkup, stop func() bool) error {
 			}
 			return o.checkFailure(ctx, k, verdict)
 		default:
-			o.waitNoMore(k.d, deployment.WaitEnvironment)
+			o.waitNoMore(k.d, k.component, deployment.WaitEnvironment)
 		}
 		if err := k.wait(ctx, stop); err != nil {
 			return o.gateEnded(ctx, k, err)
@@ -94,7 +94,7 @@ func (o *owner) gateEnded(ctx context.Context, k *checkup, cause error) error {
 		Message:    late.Error() + ": " + verdict.Reason,
 		Suggestion: "if it only starts slowly, raise monitor.timeout or policy.timeouts",
 	}}
-	if allUnknown(verdict.Checks) {
+	if !k.lookedAt() || allUnknown(verdict.Checks) {
 		f.Code, f.Keep = deployment.CodeUnknown, true
 		f.Suggestion = "find out why nobody could look, then start the wanted version anew"
 	}
@@ -152,7 +152,7 @@ func (o *owner) hold(ctx context.Context, k *checkup, verdict deployment.Verdict
 		return
 	}
 	if o.recordVerdict(k, verdict) == nil {
-		o.wait(ctx, k.d, deployment.WaitEnvironment, subject)
+		o.wait(ctx, k.d, k.component, deployment.WaitEnvironment, subject)
 	}
 }
 

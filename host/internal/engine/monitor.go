@@ -45,7 +45,11 @@ func (o *owner) watchCurrent() {
 	ctx, cancel := context.WithCancel(o.ctx)
 	m.cancel = cancel
 	for _, name := range names {
-		m.add(ctx, name, running[name])
+		if err := m.add(ctx, name, running[name]); err != nil {
+			o.log.Warn("read the checks of what runs", "component", name, "error", err)
+			m.stop()
+			return // tried again at the next poll
+		}
 	}
 	o.read(func() { o.watching = m })
 }
@@ -69,23 +73,22 @@ func (m *monitor) stop() {
 }
 
 // add looks at one component.
-func (m *monitor) add(ctx context.Context, name string, running deployment.Running) {
+func (m *monitor) add(ctx context.Context, name string, running deployment.Running) error {
 	definition, err := m.o.definitionOf(running.Deployment, name)
 	if err != nil {
-		m.o.log.Warn("read the checks of what runs", "component", name, "error", err)
-		return
+		return err
 	}
-	component := m.d.Component(name)
-	if component == nil { // the current deployment did not touch it
-		m.o.read(func() {
+	m.o.read(func() {
+		component := m.d.Component(name)
+		if component == nil { // the current deployment did not touch it
 			m.d.Components = append(m.d.Components, deployment.Component{
 				Name: name, Platform: running.Platform, Definition: definition,
-				DependsOn: definition.DependsOn, Addresses: running.Addresses, Unchanged: true,
-				Status: deployment.Unchanged,
+				DependsOn: definition.DependsOn, Unchanged: true, Status: deployment.Unchanged,
 			})
-		})
-	}
-	m.o.read(func() { m.d.Component(name).Addresses = running.Addresses })
+			component = m.d.Component(name)
+		}
+		component.Addresses = running.Addresses
+	})
 	target := targetOf(m.o.target, name, running.Version, definition.Spec)
 	k := &checkup{
 		o: m.o, d: m.d, component: name, platform: running.Platform, target: target,
@@ -100,6 +103,7 @@ func (m *monitor) add(ctx context.Context, name string, running deployment.Runni
 		defer m.running.Done()
 		m.follow(ctx, name, running, target)
 	}()
+	return nil
 }
 
 // compare says whether what Probe observed is what was left there.

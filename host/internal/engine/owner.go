@@ -30,12 +30,15 @@ type owner struct {
 	current *deployment.Deployment
 	handled map[string]bool // commands that were carried out
 	ends    int             // deployments that were forgotten
-	changed chan struct{}   // closed and replaced at every commit
+	// waiter says for each deployment that waits which component it waits for.
+	waiter  map[string]string
+	changed chan struct{} // closed and replaced at every commit
 	// active is the run that holds the lock; stopActive ends its course when a
 	// person cancels.
 	active     *deployment.Deployment
 	activeDone chan struct{}
 	stopActive context.CancelCauseFunc
+	past       []deployment.PastRun // of the active run's kind, for estimates
 	watching   *monitor
 }
 
@@ -45,7 +48,7 @@ func newOwner(ctx context.Context, e *Engine, lease deployment.Lease, asked time
 		engine: e, target: lease.Target, epoch: lease.Epoch,
 		log:  e.Log.With("target", lease.Target.String(), "epoch", lease.Epoch),
 		done: make(chan struct{}), bell: make(chan struct{}, 1),
-		handled: map[string]bool{}, changed: make(chan struct{}),
+		handled: map[string]bool{}, changed: make(chan struct{}), waiter: map[string]string{},
 	}
 	o.ctx, o.cancel = context.WithCancel(ctx)
 	o.expiry = time.AfterFunc(lease.For-e.Now().Sub(asked), func() {
@@ -254,6 +257,7 @@ func (o *owner) forget(d *deployment.Deployment) {
 	}
 	o.open = kept
 	o.ends++
+	delete(o.waiter, d.ID)
 	if o.state.Current == d.ID {
 		o.current = d
 	}
@@ -275,6 +279,6 @@ func (o *owner) tellQueue() {
 	}
 	o.mu.Unlock()
 	for _, d := range waiting {
-		o.wait(o.ctx, d, deployment.WaitLock, active.ID)
+		o.wait(o.ctx, d, "", deployment.WaitLock, active.ID)
 	}
 }

@@ -44,18 +44,20 @@ func (e *Engine) PlanStart(ctx context.Context, request deployment.Request) (dep
 		return deployment.Plan{}, err
 	}
 	plan.Order = waves
-	var gone []string
+	gone := map[string]deployment.Running{}
 	for name, running := range state.Components {
 		if d.Component(name) == nil {
-			gone = append(gone, name)
+			gone[name] = running
 			if err := e.planGoal(ctx, &plan, d.Target, name, running, nil, running.Platform, nil); err != nil {
 				return deployment.Plan{}, err
 			}
 		}
 	}
-	if len(gone) > 0 {
-		plan.Order = append(plan.Order, gone)
+	removed, err := e.removalOrder(ctx, gone)
+	if err != nil {
+		return deployment.Plan{}, err
 	}
+	plan.Order = append(plan.Order, removed...)
 	e.estimate(ctx, &plan, d)
 	return plan, nil
 }
@@ -120,16 +122,42 @@ func (e *Engine) PlanRemove(ctx context.Context, target deployment.Target) (depl
 		return deployment.Plan{}, err
 	}
 	plan := e.newPlan(deployment.RunRemove, target, state.Version, "")
-	var names []string
 	for name, running := range state.Components {
-		names = append(names, name)
 		if err := e.planGoal(ctx, &plan, target, name, running, nil, running.Platform, nil); err != nil {
 			return deployment.Plan{}, err
 		}
 	}
-	plan.Order = [][]string{names}
+	if plan.Order, err = e.removalOrder(ctx, state.Components); err != nil {
+		return deployment.Plan{}, err
+	}
 	e.estimate(ctx, &plan, d)
 	return plan, nil
+}
+
+// removalOrder is the order in which running components are removed: each after
+// those that depend on it.
+func (e *Engine) removalOrder(ctx context.Context, running map[string]deployment.Running) ([][]string, error) {
+	graph := deployment.Graph{}
+	for name := range running {
+		graph[name] = nil
+	}
+	for name, r := range running {
+		source, err := e.Store.Deployment(ctx, r.Deployment)
+		if errors.Is(err, deployment.ErrNotFound) {
+			continue
+		}
+		if err != nil {
+			return nil, storeError(err)
+		}
+		if c := source.Component(name); c != nil {
+			for _, dependency := range c.DependsOn {
+				if _, runs := running[dependency]; runs {
+					graph[name] = append(graph[name], dependency)
+				}
+			}
+		}
+	}
+	return graph.Reverse().Waves()
 }
 
 // newPlan is an empty plan.
@@ -256,7 +284,7 @@ func (e *Engine) planOne(ctx context.Context, platform string, request sdk.PlanR
 // estimate says how long the run is expected to take: the median of past runs,
 // or its known waits.
 func (e *Engine) estimate(ctx context.Context, plan *deployment.Plan, d *deployment.Deployment) {
-	past, err := e.Store.PastRuns(ctx, plan.Target, plan.Kind, 20)
+	past, err := e.Store.PastRuns(ctx, plan.Target, plan.Kind, pastRuns)
 	if err != nil {
 		past = nil
 	}
@@ -292,13 +320,22 @@ func comparePlanned(approved, now deployment.Planned) error {
 		case seen.ReleaseDigest != p.ReleaseDigest:
 			moved = "would get another release"
 		default:
+			delete(present, p.Component)
 			continue
 		}
-		return &deployment.Error{
-			Code:    deployment.OutOfDate,
-			Message: fmt.Sprintf("plan out of date: component %s %s since the plan was made", p.Component, moved),
-			Remedy:  "make a new plan with --dry-run and look at it",
-		}
+		return planMoved(p.Component, moved)
+	}
+	for name := range present {
+		return planMoved(name, "became part of it")
 	}
 	return nil
+}
+
+// planMoved is the error of a plan that no longer holds.
+func planMoved(component, moved string) error {
+	return &deployment.Error{
+		Code:    deployment.OutOfDate,
+		Message: fmt.Sprintf("plan out of date: component %s %s since the plan was made", component, moved),
+		Remedy:  "make a new plan with --dry-run and look at it",
+	}
 }

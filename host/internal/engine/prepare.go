@@ -184,7 +184,9 @@ func (o *owner) checkPlanned(d *deployment.Deployment) error {
 		if planned == nil {
 			return
 		}
+		seen := map[string]bool{}
 		for _, p := range planned.Components {
+			seen[p.Component] = true
 			c := d.Component(p.Component)
 			switch {
 			case c == nil:
@@ -197,6 +199,11 @@ func (o *owner) checkPlanned(d *deployment.Deployment) error {
 				continue
 			}
 			return
+		}
+		for i := range d.Components {
+			if name := d.Components[i].Name; !seen[name] {
+				err = outOfDate(name, "is not part of the plan")
+			}
 		}
 	})
 	return err

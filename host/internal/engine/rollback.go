@@ -52,20 +52,69 @@ func (o *owner) lockRollback(d *deployment.Deployment) (done bool, err error) {
 	if locked {
 		return false, nil
 	}
+	refused := ""
+	if current {
+		if refused = o.checkPlannedRollback(d); o.ctx.Err() != nil {
+			return true, o.ctx.Err()
+		}
+	}
 	err = o.commit(d, func(c *change) {
 		stopWaiting(d, c)
 		r := d.Run()
 		if !current {
+			refused = "deployment " + o.state.Current + " is current by now"
+		}
+		if refused != "" {
 			previous := &d.Runs[len(d.Runs)-2]
 			r.EndedAt, r.Result = c.now, previous.Result
-			r.Why = previous.Why + "; a rollback was refused: deployment " + o.state.Current + " is current by now"
+			r.Why = previous.Why + "; a rollback was refused: " + refused
 			return
 		}
 		c.state = true
 		o.state.Holder = d.ID
 		r.LockedAt = c.now
 	})
-	return !current, err
+	return refused != "", err
+}
+
+// checkPlannedRollback says what was changed on the platform since the approved
+// plan of a rollback was made, "" when nothing was, or when there is no plan.
+func (o *owner) checkPlannedRollback(d *deployment.Deployment) string {
+	var planned deployment.Planned
+	var ctx context.Context
+	var stop context.CancelFunc
+	o.read(func() {
+		r := d.Run()
+		if r.Planned != nil {
+			planned = *r.Planned
+		}
+		ctx, stop = o.before(o.ctx, r, o.engine.Now(), d.Definition.Policy.Timeouts.Preparing, "looking at what runs")
+	})
+	defer stop()
+	for _, p := range planned.Components {
+		var component deployment.Component
+		o.read(func() {
+			if c := d.Component(p.Component); c != nil {
+				component = *c
+			}
+		})
+		if component.Name == "" { // comes back by the rollback: nothing runs that could have moved
+			continue
+		}
+		var seen sdk.SnapshotResult
+		err := o.ask(ctx, d, p.Component, component.Platform, "look at what runs", func(ctx context.Context, p sdk.Platform) error {
+			var err error
+			seen, err = p.Snapshot(ctx, sdk.SnapshotRequest{Target: o.targetFor(d, &component)})
+			return err
+		})
+		switch {
+		case err != nil:
+			return err.Error()
+		case seen.ObservedDigest != p.ObservedDigest:
+			return outOfDate(p.Component, "was changed on the platform after the plan was made").Message
+		}
+	}
+	return ""
 }
 
 // settle ends the operations that the deploy left open: cancelled where the

@@ -113,7 +113,7 @@ func (f *flight) promote(ctx context.Context) error {
 	var handle sdk.Handle
 	pause := f.o.engine.Retry / 50
 	for {
-		p, err := f.o.platform(ctx, f.d, f.platform)
+		p, err := f.o.platform(ctx, f.d, f.component, f.platform)
 		if err != nil {
 			return err
 		}

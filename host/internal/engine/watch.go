@@ -90,7 +90,7 @@ func (f *flight) pickUp(ctx context.Context) error {
 
 // stream reads one Watch stream and records its batches.
 func (f *flight) stream(ctx context.Context) error {
-	p, err := f.o.platform(ctx, f.d, f.platform)
+	p, err := f.o.platform(ctx, f.d, f.component, f.platform)
 	if err != nil {
 		return err
 	}
@@ -225,7 +225,10 @@ func applyResources(c *change, component *deployment.Component, resources []sdk.
 		for _, r := range component.Resources {
 			if seen[r.ID] {
 				kept = append(kept, r)
+				continue
 			}
+			r.Health = deployment.ResourceGone
+			c.event(deployment.EventResourceStatus, deployment.ResourcePayload{Component: component.Name, Resource: r})
 		}
 		component.Resources = kept
 	}
@@ -254,7 +257,7 @@ func (o *owner) publishProgress(d *deployment.Deployment) {
 	var payload deployment.ProgressPayload
 	o.read(func() {
 		payload.Progress = deployment.ProgressOf(d)
-		payload.ETA = deployment.EstimateETA(d, nil, o.engine.Now())
+		payload.ETA = deployment.EstimateETA(d, o.past, o.engine.Now())
 	})
 	o.publish(d, deployment.EventProgress, payload)
 }
