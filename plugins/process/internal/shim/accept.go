@@ -56,7 +56,7 @@ func (c *component) start(request control.Request) error {
 func (c *component) enter(op control.Operation, request control.Request) error {
 	before := *c.st
 	before.Operations = append([]state.Operation(nil), c.st.Operations...)
-	c.identity = request.Identity
+	c.identity.Store(&request.Identity)
 	c.st.Identity = request.Identity
 	c.st.Epoch = op.Epoch
 	if request.Settings != nil {
@@ -197,8 +197,8 @@ func (c *component) stateChanged(expected string, now live) error {
 	} else if n := len(c.st.Operations); n > 0 {
 		by = fmt.Sprintf("operation %s of deployment %s", c.st.Operations[n-1].ID, c.st.Operations[n-1].DeploymentID)
 	}
-	e := sdk.Errorf(sdk.Aborted, sdk.ReasonStateChanged, "component %q changed since it was looked at: %s (expected %s, found %s)", c.identity.Component, what, expected, now.observed)
-	e.Resource = c.identity.Component
+	e := sdk.Errorf(sdk.Aborted, sdk.ReasonStateChanged, "component %q changed since it was looked at: %s (expected %s, found %s)", c.identity.Load().Component, what, expected, now.observed)
+	e.Resource = c.identity.Load().Component
 	e.Metadata = map[string]string{"by": by}
 	return e
 }

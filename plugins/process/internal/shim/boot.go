@@ -38,10 +38,12 @@ func run(quit context.Context, dir string, lock *state.Lock, log *slog.Logger, s
 	st.Shim = state.Shim{PID: os.Getpid(), Start: procinfo.StartOf(os.Getpid()), Socket: socket}
 	sum := sha256.Sum256([]byte(st.Nonce))
 	c := &component{
-		dir: dir, identity: st.Identity, store: artifact.Store{Dir: state.ArtifactsOf(dir)}, log: log,
+		dir: dir, store: artifact.Store{Dir: state.ArtifactsOf(dir)}, log: log,
 		hub: newHub(hex.EncodeToString(sum[:8])), quit: quit, st: st, lock: lock,
 		fronts: map[string]*proxy.Front{}, frontErrors: map[string]string{},
 	}
+	identity := st.Identity
+	c.identity.Store(&identity)
 	killLeftovers(st, dir)
 	st.Processes = nil
 	if err := state.Save(dir, st); err != nil {

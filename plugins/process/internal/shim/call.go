@@ -140,7 +140,8 @@ func (c *component) recover(request control.Request) (control.Recovery, error) {
 		return control.Recovery{}, err
 	}
 	if c.st.Identity == (state.Identity{}) {
-		c.st.Identity, c.identity = request.Identity, request.Identity
+		c.st.Identity = request.Identity
+		c.identity.Store(&request.Identity)
 	}
 	if err := c.raise(asked.Epoch); err != nil {
 		return control.Recovery{}, err

@@ -11,6 +11,7 @@ import (
 	"encoding/hex"
 	"log/slog"
 	"sync"
+	"sync/atomic"
 
 	"github.com/apm-deploy/apm/plugins/process/internal/artifact"
 	"github.com/apm-deploy/apm/plugins/process/internal/control"
@@ -21,7 +22,7 @@ import (
 
 type component struct {
 	dir      string
-	identity state.Identity
+	identity atomic.Pointer[state.Identity] // empty until the first call names it
 	store    artifact.Store
 	observer artifact.Observer
 	log      *slog.Logger

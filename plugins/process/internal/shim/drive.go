@@ -98,7 +98,9 @@ func (c *component) alreadyThere(op state.Operation) bool {
 		c.st.Serving.Version != op.Goal.Version {
 		return false
 	}
-	c.st.Serving.OperationID, c.st.Serving.DeploymentID, c.st.Serving.Epoch = op.ID, op.DeploymentID, op.Epoch
+	stamped := *c.st.Serving // others may be reading the old one
+	stamped.OperationID, stamped.DeploymentID, stamped.Epoch = op.ID, op.DeploymentID, op.Epoch
+	c.st.Serving = &stamped
 	return true
 }
 

@@ -36,7 +36,7 @@ func (c *component) probe(ctx context.Context, request control.Request) sdk.Prob
 	}
 	if len(t.members) == 0 {
 		result.Checks = append(result.Checks, sdk.Check{
-			Name: c.identity.Component, Type: kindProcess, Status: sdk.CheckHealthy, Message: "scaled to 0 instances", Resource: releaseID(t),
+			Name: c.identity.Load().Component, Type: kindProcess, Status: sdk.CheckHealthy, Message: "scaled to 0 instances", Resource: releaseID(t),
 		})
 	}
 	if isCandidate {

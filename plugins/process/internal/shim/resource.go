@@ -27,7 +27,7 @@ func (c *component) processResource(t *track, m *member) sdk.Resource {
 	status := m.Status()
 	r := sdk.Resource{
 		ID: processID(m), ParentID: releaseID(t), Kind: kindProcess,
-		Name: c.identity.Component + "-" + m.ID(), Revision: t.deployed.Version,
+		Name: c.identity.Load().Component + "-" + m.ID(), Revision: t.deployed.Version,
 		Desired: 1, Restarts: uint32(status.Restarts),
 	}
 	var last *instance.Exit
@@ -58,7 +58,7 @@ func (c *component) processResource(t *track, m *member) sdk.Resource {
 
 func (c *component) releaseResource(t *track) sdk.Resource {
 	r := sdk.Resource{
-		ID: releaseID(t), Kind: kindRelease, Name: c.identity.Component + " " + t.deployed.Version,
+		ID: releaseID(t), Kind: kindRelease, Name: c.identity.Load().Component + " " + t.deployed.Version,
 		Revision: t.deployed.Version, Desired: uint32(len(t.members)), Health: sdk.ResourcePending,
 	}
 	for _, m := range t.members {

@@ -105,8 +105,8 @@ func (c *component) environment(deployed state.Deployed, id string) []string {
 		}
 	}
 	env = append(env,
-		"APM_APPLICATION="+c.identity.Application, "APM_ENVIRONMENT="+c.identity.Environment,
-		"APM_COMPONENT="+c.identity.Component, "APM_VERSION="+deployed.Version,
+		"APM_APPLICATION="+c.identity.Load().Application, "APM_ENVIRONMENT="+c.identity.Load().Environment,
+		"APM_COMPONENT="+c.identity.Load().Component, "APM_VERSION="+deployed.Version,
 		procinfo.InstanceVariable+"="+tag(c.dir)+id,
 	)
 	for key, value := range deployed.Release.Env {

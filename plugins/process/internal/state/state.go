@@ -139,7 +139,10 @@ func (s *State) trimEvidence() {
 			continue
 		}
 		if kept++; kept > maxEvidence {
-			outcome.Failure.Logs = nil
+			trimmed, failure := *outcome, *outcome.Failure // others may be reading the whole one
+			failure.Logs = nil
+			trimmed.Failure = &failure
+			s.Operations[i].Outcome = &trimmed
 		}
 	}
 }
