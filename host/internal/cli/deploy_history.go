@@ -145,8 +145,8 @@ func bar(start, end, from, to time.Time, width int) string {
 	if whole <= 0 {
 		return "█" + strings.Repeat(" ", width-1)
 	}
-	first := min(int(float64(start.Sub(from))/float64(whole)*width), width-1)
-	last := min(max(int(float64(end.Sub(from))/float64(whole)*width+0.5), first+1), width)
+	first := min(int(float64(start.Sub(from))/float64(whole)*float64(width)), width-1)
+	last := min(max(int(float64(end.Sub(from))/float64(whole)*float64(width)+0.5), first+1), width)
 	return strings.Repeat(" ", first) + strings.Repeat("█", last-first) + strings.Repeat(" ", width-last)
 }
 

@@ -9,6 +9,7 @@ import (
 	"github.com/spf13/pflag"
 
 	apiv1 "github.com/apm-deploy/apm/api/v1"
+	"github.com/apm-deploy/apm/host/internal/deployment"
 )
 
 // rollbackFlags are those of `apm deploy rollback`.
@@ -78,7 +79,8 @@ func (s *session) deployRollback(cmd *cobra.Command, id string, f *rollbackFlags
 		}
 		return s.printPlan(plan, "deploy", "rollback", d.ID, "--plan", "FILE")
 	}
-	if d.PreviousVersion == "" && request.TargetVersion == "" {
+	acts := d.Current || !deployment.Status(d.Status).Terminal() // else it is refused
+	if acts && d.PreviousVersion == "" && request.TargetVersion == "" {
 		question := fmt.Sprintf("Nothing ran in %s before %s %s: this removes the application. Go on?", d.Environment, d.Name, d.Version)
 		if err := s.confirm(f.yes, question); err != nil {
 			return err

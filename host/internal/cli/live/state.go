@@ -25,7 +25,7 @@ type State struct {
 	// Evidence is the last, with the component it is about.
 	Evidence   *deployment.EvidencePayload
 	evidenceAt time.Time
-	Drift    map[string]deployment.DriftPayload
+	Drift      map[string]deployment.DriftPayload
 	// base is the seq that the last status body stands at: rows up to it are in
 	// it already.
 	base uint64
