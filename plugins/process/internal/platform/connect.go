@@ -54,7 +54,8 @@ func withShim(ctx context.Context, dir string, when need, use func(*state.State)
 				return problem
 			}
 		}
-		if when == ifAlive && (none || st.Tombstone()) {
+		// Without a state file a shim may run all the same: somebody removed it.
+		if when == ifAlive && (none && len(procinfo.Shims(dir)) == 0 || !none && st.Tombstone()) {
 			return errNothing
 		}
 		if err := spawn(ctx, dir); err != nil {

@@ -51,6 +51,28 @@ func TestInventory(t *testing.T) {
 	}
 }
 
+// TestRecoverRightAfterTheStateIsRemoved must not start a second shim beside the
+// one whose files were removed, and call the operation not started.
+func TestRecoverRightAfterTheStateIsRemoved(t *testing.T) {
+	t.Parallel()
+	b := newBed(t)
+	w := b.settled("v1", b.app("version=v1"))
+	before := b.component()
+	if err := os.RemoveAll(b.stateDir); err != nil {
+		t.Fatal(err)
+	}
+	recovery, err := b.Recover(t.Context(), sdk.RecoverRequest{Operation: w.op, Target: w.target})
+	if err != nil || recovery.Status != sdk.RecoverFinished {
+		t.Errorf("Recover: %+v %v", recovery, err)
+	}
+	if now := b.component(); now.Shim != before.Shim || now.Processes[0] != before.Processes[0] {
+		t.Errorf("shim %+v with %v, want %+v with %v", now.Shim, now.Processes, before.Shim, before.Processes)
+	}
+	if got := get(t, b.public, "/"); got != "v1" {
+		t.Errorf("got %q, want v1", got)
+	}
+}
+
 func TestSocketDirectoryIsRestored(t *testing.T) {
 	t.Parallel()
 	b := newBed(t)

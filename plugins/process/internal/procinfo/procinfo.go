@@ -20,6 +20,18 @@ type Process struct {
 	Start string
 }
 
+// Before says whether p started before other, as far as the kernel's clock tells
+// them apart; of two that started together one is before the other all the same.
+func (p Process) Before(other Process) bool {
+	if len(p.Start) != len(other.Start) { // decimal numbers without leading zeros
+		return len(p.Start) < len(other.Start)
+	}
+	if p.Start != other.Start {
+		return p.Start < other.Start
+	}
+	return p.PID < other.PID
+}
+
 // Shim is a shim that runs.
 type Shim struct {
 	Process

@@ -137,12 +137,14 @@ func say(word *os.File, text string) {
 func acquire(dir string) (*state.Lock, error) {
 	deadline := time.Now().Add(lockWait)
 	for {
-		lock, err := state.TryLock(dir)
-		if err == nil {
-			return lock, nil
-		}
-		if !errors.Is(err, state.ErrLocked) {
-			return nil, err
+		if !bereft(dir) {
+			lock, err := state.TryLock(dir)
+			if err == nil {
+				return lock, nil
+			}
+			if !errors.Is(err, state.ErrLocked) {
+				return nil, err
+			}
 		}
 		if answers(dir) {
 			return nil, nil
@@ -152,6 +154,21 @@ func acquire(dir string) (*state.Lock, error) {
 		}
 		time.Sleep(50 * time.Millisecond)
 	}
+}
+
+// bereft says that an older shim runs for dir whose files, the lock among them,
+// were removed. It restores them soon; until then the lock proves nothing.
+func bereft(dir string) bool {
+	if _, err := state.Load(dir); !errors.Is(err, state.ErrNone) {
+		return false
+	}
+	self := procinfo.Process{PID: os.Getpid(), Start: procinfo.StartOf(os.Getpid())}
+	for _, other := range procinfo.Shims(dir) {
+		if other.Dir == dir && other.Before(self) {
+			return true
+		}
+	}
+	return false
 }
 
 func answers(dir string) bool {
