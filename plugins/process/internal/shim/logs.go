@@ -24,9 +24,9 @@ func (c *component) logs(ctx context.Context, query control.LogQuery, send func(
 	if err != nil {
 		return err
 	}
-	var newest time.Time
-	if len(lines) > 0 {
-		newest = lines[len(lines)-1].Time
+	newest := map[string]time.Time{} // by resource: the lines of one are in order
+	for _, line := range lines {
+		newest[line.Resource] = line.Time
 	}
 	for len(lines) > 0 {
 		n := min(len(lines), batchSize)
@@ -51,7 +51,7 @@ func (c *component) logs(ctx context.Context, query control.LogQuery, send func(
 			batch = append(batch, sdk.LogLine{Line: fmt.Sprintf("[%d lines dropped: the reader was too slow]", missed), Time: time.Now()})
 		}
 		for _, e := range entries {
-			if l := e.event.Log; l != nil && l.Time.After(newest) && selects(query.Resource, l.Resource) {
+			if l := e.event.Log; l != nil && l.Time.After(newest[l.Resource]) && selects(query.Resource, l.Resource) {
 				batch = append(batch, *l)
 			}
 		}
