@@ -40,7 +40,7 @@ func run(address, ids string, in io.Reader, out io.Writer) error {
 	// Ctrl-C in the terminal is for the demo, which ends this program by its stdin.
 	signal.Ignore(os.Interrupt)
 
-	var record io.Writer = io.Discard
+	record := io.Discard
 	if ids != "" {
 		file, err := os.OpenFile(ids, os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
 		if err != nil {

@@ -24,8 +24,9 @@ func start(t *testing.T, env map[string]string) *app {
 	return a
 }
 
-func ask(a *app, method, path, id, body string) *httptest.ResponseRecorder {
-	request := httptest.NewRequest(method, path, strings.NewReader(body))
+func ask(t *testing.T, a *app, method, path, id, body string) *httptest.ResponseRecorder {
+	t.Helper()
+	request := httptest.NewRequestWithContext(t.Context(), method, path, strings.NewReader(body))
 	if id != "" {
 		request.Header.Set("X-Request-Id", id)
 	}
@@ -39,19 +40,19 @@ func TestHealthTurnsBadByItsOwnClock(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		a := start(t, map[string]string{"DEMO_VERSION": "v3", "DEMO_UNHEALTHY": "v3=5s"})
 		time.Sleep(time.Hour) // without traffic nothing happens
-		if got := ask(a, "GET", "/healthz", "", "").Code; got != http.StatusOK {
+		if got := ask(t, a, "GET", "/healthz", "", "").Code; got != http.StatusOK {
 			t.Fatalf("healthz before the first request: %d", got)
 		}
-		ask(a, "GET", "/", "", "")
-		time.Sleep(5*time.Second - 1)
-		if got := ask(a, "GET", "/healthz", "", "").Code; got != http.StatusOK {
+		ask(t, a, "GET", "/", "", "")
+		time.Sleep(5*time.Second - time.Nanosecond)
+		if got := ask(t, a, "GET", "/healthz", "", "").Code; got != http.StatusOK {
 			t.Fatalf("healthz within 5 s: %d", got)
 		}
-		time.Sleep(2)
-		if got := ask(a, "GET", "/healthz", "", "").Code; got != http.StatusServiceUnavailable {
+		time.Sleep(2 * time.Nanosecond)
+		if got := ask(t, a, "GET", "/healthz", "", "").Code; got != http.StatusServiceUnavailable {
 			t.Fatalf("healthz after 5 s: %d", got)
 		}
-		if got := ask(a, "GET", "/", "", ""); got.Code != http.StatusOK || !strings.HasPrefix(got.Body.String(), "demo v3 ") {
+		if got := ask(t, a, "GET", "/", "", ""); got.Code != http.StatusOK || !strings.HasPrefix(got.Body.String(), "demo v3 ") {
 			t.Fatalf("ordinary request after 5 s: %d %q", got.Code, got.Body)
 		}
 	})
@@ -61,9 +62,9 @@ func TestOtherVersionsStayHealthy(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		a := start(t, map[string]string{"DEMO_VERSION": "v2", "DEMO_UNHEALTHY": "v3=5s"})
-		ask(a, "GET", "/", "", "")
+		ask(t, a, "GET", "/", "", "")
 		time.Sleep(time.Hour)
-		if got := ask(a, "GET", "/healthz", "", "").Code; got != http.StatusOK {
+		if got := ask(t, a, "GET", "/healthz", "", "").Code; got != http.StatusOK {
 			t.Fatalf("healthz: %d", got)
 		}
 	})
@@ -74,7 +75,7 @@ func TestEchoKeepsEachID(t *testing.T) {
 	posts := filepath.Join(t.TempDir(), "posts")
 	a := start(t, map[string]string{"DEMO_VERSION": "v1", "DEMO_POSTS": posts})
 	for i := range 3 {
-		answer := ask(a, "POST", "/echo", fmt.Sprintf("id-%d", i), "hello")
+		answer := ask(t, a, "POST", "/echo", fmt.Sprintf("id-%d", i), "hello")
 		body, _ := io.ReadAll(answer.Body)
 		if answer.Code != http.StatusOK || string(body) != "hello" {
 			t.Fatalf("echo: %d %q", answer.Code, body)

@@ -21,7 +21,7 @@ func (h testHost) do(t *testing.T, want cli.ExitCode, args ...string) (stdout, s
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), 60*time.Second)
 	defer cancel()
-	code, stdout, stderr := runContext(t, ctx, h.env, args...)
+	code, stdout, stderr := runContext(ctx, t, h.env, args...)
 	if code != want {
 		t.Fatalf("apm %s: exit %d, want %d\nstdout: %s\nstderr: %s", strings.Join(args, " "), code, want, stdout, stderr)
 	}
@@ -123,7 +123,7 @@ func TestWatchThatDoesNotEnd(t *testing.T) {
 
 	ctx, cancel := context.WithTimeout(t.Context(), time.Second)
 	defer cancel()
-	code, _, stderr := runContext(t, ctx, h.env, "deploy", "watch", id)
+	code, _, stderr := runContext(ctx, t, h.env, "deploy", "watch", id)
 	if code != cli.ExitDetached {
 		t.Errorf("watch that was left: exit %d", code)
 	}

@@ -16,10 +16,10 @@ import (
 // run runs a command line in an environment of its own, without a terminal.
 func run(t *testing.T, env map[string]string, args ...string) (code cli.ExitCode, stdout, stderr string) {
 	t.Helper()
-	return runContext(t, t.Context(), env, args...)
+	return runContext(t.Context(), t, env, args...)
 }
 
-func runContext(t *testing.T, ctx context.Context, env map[string]string, args ...string) (code cli.ExitCode, stdout, stderr string) {
+func runContext(ctx context.Context, t *testing.T, env map[string]string, args ...string) (code cli.ExitCode, stdout, stderr string) {
 	t.Helper()
 	var out, err bytes.Buffer
 	code = cli.Run(ctx, cli.Streams{
@@ -123,7 +123,7 @@ func TestUsageErrors(t *testing.T) {
 	}{
 		"unknown command":    {[]string{"deplyo"}, `did you mean "deploy"?`},
 		"unknown subcommand": {[]string{"deploy", "lst"}, `did you mean "list"?`},
-		"unknown flag":       {[]string{"deploy", "list", "--platfrom", "x"}, "unknown flag: --platfrom"},
+		"unknown flag":       {[]string{"deploy", "list", "--platformm", "x"}, "unknown flag: --platformm"},
 		"unknown format":     {[]string{"deploy", "list", "-o", "xml"}, "must be one of table, wide, json, yaml, jsonl"},
 		"bad status":         {[]string{"deploy", "list", "--status", "done"}, "one of pending, preparing"},
 		"bad limit":          {[]string{"deploy", "list", "--limit", "0"}, "at least 1"},

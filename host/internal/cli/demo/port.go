@@ -10,7 +10,7 @@ import (
 // freeAddress returns host:port with the port asked for when it is free on
 // every loopback address, else with one that is.
 func freeAddress(ctx context.Context, host string, port int) (string, error) {
-	if free(ctx, port) {
+	if port > 0 && free(ctx, port) {
 		return net.JoinHostPort(host, strconv.Itoa(port)), nil
 	}
 	for range 20 {

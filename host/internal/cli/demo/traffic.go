@@ -98,6 +98,11 @@ func (t *traffic) finish(dir *directory) (Posts, error) {
 	if err != nil {
 		return Posts{}, err
 	}
+	return compare(sent, arrived), nil
+}
+
+// compare counts how often each id that was sent has arrived.
+func compare(sent, arrived []string) Posts {
 	times := map[string]int{}
 	for _, id := range arrived {
 		times[id]++
@@ -111,7 +116,7 @@ func (t *traffic) finish(dir *directory) (Posts, error) {
 			posts.Repeated++
 		}
 	}
-	return posts, nil
+	return posts
 }
 
 func readLines(path string) ([]string, error) {

@@ -224,7 +224,10 @@ func (c Config) leftovers(ctx context.Context) []Finding {
 	const check = "leftovers"
 	left, err := c.Find(ctx, "")
 	if err != nil {
-		return []Finding{failed(check, err)}
+		// It keeps no host from working.
+		f := failed(check, err)
+		f.State = Warn
+		return []Finding{f}
 	}
 	if len(left) == 0 {
 		return []Finding{ok(check, "nothing runs of an installation whose host does not")}

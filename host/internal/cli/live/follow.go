@@ -104,7 +104,7 @@ func follow(ctx context.Context, stream Stream, c Config, show func(*State, apiv
 	state, err := collect(ctx, events, ended, c, show, still)
 	cancel()
 	if !errors.Is(err, errStream) {
-		<-ended
+		_ = <-ended // err is why it was ended
 	}
 	if errors.Is(err, errEnded) {
 		return state, nil

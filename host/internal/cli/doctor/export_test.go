@@ -1,0 +1,18 @@
+package doctor
+
+import (
+	"context"
+
+	"github.com/apm-deploy/apm/sdk"
+)
+
+// Undo lays open the removal of one component.
+func Undo(ctx context.Context, p sdk.Platform, item sdk.InventoryItem) error {
+	return undo(ctx, p, leftOf("platform", item))
+}
+
+// Serves lays open how a host is recognised by its command line.
+func Serves(words []string) bool { return serves(words) }
+
+// DataDirOf lays open where a process keeps its data, by its directory in /proc.
+func DataDirOf(dir string, words []string) string { return dataDirOf(dir, words) }
