@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"hash/fnv"
+	"os"
 	"sync"
 	"testing"
 	"time"
@@ -68,26 +70,74 @@ func (m *mortal) Release(ctx context.Context, host string, targets ...deployment
 	}
 }
 
-// scenario is something that is done to a rig after v1 runs, ending in a
+// scenario is something that is done to a rig on which v1 runs, ending in a
 // deployment whose last run has ended.
 type scenario struct {
-	does func(r *rig, first *deployment.Deployment) string // id
-	runs int
+	// before is what has happened when the host that dies starts.
+	before func(r *rig) string
+	// does begins it and returns the deployment; it is given what before returned.
+	does func(r *rig, before string) string
+	// meanwhile goes on beside it, over the death of the host.
+	meanwhile func(r *rig, id string)
+	runs      int
+}
+
+// starts is a scenario's deed: a deployment of v2.
+func starts(components string) func(*rig, string) string {
+	return func(r *rig, _ string) string { return r.start("v2", components).ID }
+}
+
+// wishes is a scenario's deed: a command about the deployment before.
+func wishes(kind deployment.CommandKind, version string) func(*rig, string) string {
+	return func(r *rig, id string) string {
+		r.wish(id, kind, version)
+		return id
+	}
+}
+
+// completes is what has happened before: deployments that ended well.
+func completes(versions ...string) func(*rig) string {
+	return func(r *rig) (id string) {
+		for _, version := range versions {
+			components := fmt.Sprintf(`{"web":{"content":%q,"depends_on":["db"]},"db":{"content":"x"}}`, version)
+			id = r.await(r.start(version, components).ID, 1).ID
+		}
+		return id
+	}
 }
 
 var scenarios = map[string]scenario{
-	"good version by steps": {runs: 1, does: func(r *rig, _ *deployment.Deployment) string {
-		return r.start("v2", `{"web":{"content":"b","steps":[25,100],"depends_on":["db"]},"db":{"content":"y"}}`).ID
+	"good version by steps":                    {runs: 1, does: starts(`{"web":{"content":"b","steps":[25,50,100],"depends_on":["db"]},"db":{"content":"y"}}`)},
+	"bad version":                              {runs: 2, does: starts(`{"web":{"content":"b","turns_bad":true,"depends_on":["db"]},"db":{"content":"y"}}`)},
+	"version that exits":                       {runs: 2, does: starts(`{"web":{"content":"b","fail":"EXITED","depends_on":["db"]},"db":{"content":"y"}}`)},
+	"component dropped":                        {runs: 1, does: starts(`{"web":{"content":"b"}}`)},
+	"bad version, component dropped and added": {runs: 2, does: starts(`{"web":{"content":"b","turns_bad":true,"depends_on":["new"]},"new":{"content":"n"}}`)},
+	"left as it is": {runs: 1, does: func(r *rig, _ string) string {
+		return r.startWith("v2", `{"web":{"content":"b","turns_bad":true,"depends_on":["db"]},"db":{"content":"y"}}`, `{"on_failure":"leave"}`).ID
 	}},
-	"bad version": {runs: 2, does: func(r *rig, _ *deployment.Deployment) string {
-		return r.start("v2", `{"web":{"content":"b","turns_bad":true,"depends_on":["db"]},"db":{"content":"y"}}`).ID
+	"cancelled under way": {
+		runs: 2, does: starts(`{"web":{"content":"b","stuck":true,"depends_on":["db"]},"db":{"content":"y"}}`),
+		meanwhile: func(r *rig, id string) {
+			r.poll("the operation on web", func() bool { return r.world.open("web") })
+			r.wish(id, deployment.CommandCancel, "")
+		},
+	},
+	"rolled back by hand":      {runs: 2, before: completes("v2"), does: wishes(deployment.CommandRollback, "")},
+	"rolled back to a version": {runs: 2, before: completes("v2", "v3"), does: wishes(deployment.CommandRollback, "v1")},
+	"removed": {runs: 1, does: func(r *rig, _ string) string {
+		d, err := r.engine.Remove(r.t.Context(), deployment.Target{Application: "shop", Environment: "test"}, "no more", nil, tester, nil)
+		if err != nil {
+			r.t.Fatal(err)
+		}
+		return d.ID
 	}},
-	"version that exits": {runs: 2, does: func(r *rig, _ *deployment.Deployment) string {
-		return r.start("v2", `{"web":{"content":"b","fail":"EXITED","depends_on":["db"]},"db":{"content":"y"}}`).ID
-	}},
-	"component dropped": {runs: 1, does: func(r *rig, _ *deployment.Deployment) string {
-		return r.start("v2", `{"web":{"content":"b"}}`).ID
-	}},
+	"removed and brought back": {runs: 2, before: func(r *rig) string {
+		d, err := r.engine.Remove(r.t.Context(), deployment.Target{Application: "shop", Environment: "test"}, "no more", nil, tester, nil)
+		if err != nil {
+			r.t.Fatal(err)
+		}
+		return r.await(d.ID, 1).ID
+	}, does: wishes(deployment.CommandRollback, "")},
 }
 
 // ended is what must be the same with and without a crash.
@@ -118,13 +168,13 @@ func (r *rig) ended(d *deployment.Deployment) ended {
 // host afterwards. It returns how it ended and how many commits the first made.
 func perform(t *testing.T, s scenario, dieAt int, after bool) (ended, int) {
 	t.Helper()
-	r := newRig(t).run()
-	first := r.await(r.start("v1", `{"web":{"content":"a"},"db":{"content":"x"}}`).ID, 1)
-	r.stop()
+	r := newRig(t)
+	id := r.prelude(s)
 	m := &mortal{Store: r.store, dieAt: dieAt, after: after, dead: make(chan struct{})}
 	r.wrap = func(store.Store) engine.Store { return m }
 	r.run()
-	id := s.does(r, first)
+	id = s.does(r, id)
+	wait := r.beside(s, id)
 	if dieAt > 0 {
 		r.until(id, "killed, or at its end before that", func(d *deployment.Deployment) bool {
 			select {
@@ -135,12 +185,13 @@ func perform(t *testing.T, s scenario, dieAt int, after bool) (ended, int) {
 			}
 		})
 		r.stop()
-		if err := r.store.Release(t.Context(), "host", first.Target); err != nil {
+		if err := r.store.Release(t.Context(), "host"); err != nil { // as time does
 			t.Fatal(err)
 		}
 		r.wrap = func(s store.Store) engine.Store { return s }
 		r.run()
 	}
+	wait()
 	d := r.await(id, s.runs)
 	r.stop()
 	m.mu.Lock()
@@ -148,9 +199,53 @@ func perform(t *testing.T, s scenario, dieAt int, after bool) (ended, int) {
 	return r.ended(d), m.commits
 }
 
-// The host is killed at every single commit, just before and just after it; the
-// next host must end as the undisturbed run does, with one effect per operation.
-func TestCrashAtEveryCommit(t *testing.T) {
+// prelude makes v1 run, and what else the scenario has before it.
+func (r *rig) prelude(s scenario) (id string) {
+	r.run()
+	id = r.await(r.start("v1", `{"web":{"content":"a"},"db":{"content":"x"}}`).ID, 1).ID
+	if s.before != nil {
+		id = s.before(r)
+	}
+	r.stop()
+	return id
+}
+
+// beside runs what goes on beside the scenario, and returns what waits for it.
+func (r *rig) beside(s scenario, id string) (wait func()) {
+	if s.meanwhile == nil {
+		return func() {}
+	}
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		s.meanwhile(r, id)
+	}()
+	return func() { <-done }
+}
+
+// everything says that each point of a matrix is wanted, not some of them.
+func everything() bool { return os.Getenv("APM_CRASH") == "full" }
+
+// points picks some of the numbers 1 to last, or all; which ones differs from
+// one salt to another.
+func points(last, some int, salt string) (chosen []int) {
+	stride, first := 1, 1
+	if !everything() {
+		hash := fnv.New32a()
+		_, _ = hash.Write([]byte(salt))
+		stride = max(last/some, 1)
+		first = 1 + int(hash.Sum32())%stride
+	}
+	for n := first; n <= last; n += stride {
+		chosen = append(chosen, n)
+	}
+	return chosen
+}
+
+// The host is killed at a commit, just before and just after it; the next host
+// must end as the undisturbed run does, with one effect per operation. With
+// APM_CRASH=full at every single commit, else at some.
+func TestCrashAtCommits(t *testing.T) {
 	t.Parallel()
 	for name, s := range scenarios {
 		t.Run(name, func(t *testing.T) {
@@ -160,9 +255,9 @@ func TestCrashAtEveryCommit(t *testing.T) {
 				t.Fatalf("only %d commits", commits)
 			}
 			// check.status rows may come a little later or earlier, so that not
-			// every number is the same place in every run; the first ones are.
-			for n := 1; n <= commits-4; n++ {
-				for _, after := range []bool{false, true} {
+			// every number is the same place in every run.
+			for _, after := range []bool{false, true} {
+				for _, n := range points(commits, 3, fmt.Sprint(name, after)) {
 					t.Run(fmt.Sprintf("commit %d after %v", n, after), func(t *testing.T) {
 						t.Parallel()
 						got, _ := perform(t, s, n, after)

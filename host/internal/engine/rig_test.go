@@ -27,7 +27,8 @@ type rig struct {
 	stop   func() // the engine, as a clean stop of the host does
 	policy deployment.Policy
 	wrap   func(store.Store) engine.Store
-	defs   definitions
+	bus    *memory.Bus
+	now    func() time.Time
 }
 
 // definitions makes a definition of a request without files: the configuration
@@ -39,6 +40,8 @@ type componentConfig struct {
 	DependsOn []string `json:"depends_on"`
 	Steps     []int    `json:"steps"`
 	NoChecks  bool     `json:"no_checks"`
+	Startup   int      `json:"startup"` // ms
+	Timeout   int      `json:"timeout"` // ms
 }
 
 func (d definitions) Define(_ context.Context, r deployment.Request, _ *deployment.Definition) (deployment.Definition, []deployment.Problem, error) {
@@ -65,10 +68,14 @@ func (d definitions) Define(_ context.Context, r deployment.Request, _ *deployme
 		if len(c.Steps) > 0 {
 			component.Promotion = deployment.Promotion{Steps: c.Steps, Pause: 20 * time.Millisecond}
 		}
+		if c.Timeout > 0 {
+			component.Monitor.Timeout = time.Duration(c.Timeout) * time.Millisecond
+		}
 		if !c.NoChecks {
 			component.Checks = []deployment.CheckDefinition{{
 				Type: "http", Name: "home", Interval: 5 * time.Millisecond, Timeout: time.Second, Passes: 2, Failures: 2,
-				HTTP: &deployment.HTTPCheck{URL: "http://${address}/"},
+				Startup: time.Duration(c.Startup) * time.Millisecond,
+				HTTP:    &deployment.HTTPCheck{URL: "http://${address}/"},
 			}}
 		}
 		definition.Components = append(definition.Components, component)
@@ -81,7 +88,7 @@ func newRig(t *testing.T) *rig {
 	policy := deployment.DefaultPolicy()
 	policy.Bake = 60 * time.Millisecond
 	policy.Timeouts = deployment.Timeouts{Preparing: 10 * time.Second, Deploying: 20 * time.Second, Verifying: 10 * time.Second, RollingBack: 20 * time.Second}
-	r := &rig{t: t, world: newWorld(), policy: policy, stop: func() {}, wrap: func(s store.Store) engine.Store { return s }}
+	r := &rig{t: t, world: newWorld(), policy: policy, bus: memory.New(), now: time.Now, stop: func() {}, wrap: func(s store.Store) engine.Store { return s }}
 	directory := t.TempDir()
 	sealer, err := seal.Open(directory, false)
 	if err != nil {
@@ -105,28 +112,61 @@ func newRig(t *testing.T) *rig {
 func (r *rig) run() *rig {
 	r.t.Helper()
 	r.stop()
-	log := slog.New(slog.DiscardHandler)
-	if os.Getenv("APM_TEST_LOG") != "" {
-		log = slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: slog.LevelDebug}))
-	}
-	r.engine = engine.New(engine.Config{
-		Store: r.wrap(r.store), Platforms: r.world, Definitions: definitions{policy: r.policy}, Checker: r.world,
-		Bus: memory.New(), Log: log, Host: "host", LeaseTTL: 10 * time.Second,
-		Poll: 20 * time.Millisecond, Retry: 100 * time.Millisecond, Silence: 5 * time.Second,
-	})
-	ctx, cancel := context.WithCancel(context.Background())
-	done := make(chan struct{})
-	go func() {
-		defer close(done)
-		_ = r.engine.Run(ctx)
-	}()
+	r.engine = engine.New(r.config("host", r.wrap(r.store)))
+	stop := r.goOn(r.engine)
 	r.stop = func() {
-		cancel()
-		<-done
+		stop()
 		r.stop = func() {}
 	}
 	return r
 }
+
+// config is an engine's, with times that suit tests.
+func (r *rig) config(host string, s engine.Store) engine.Config {
+	return engine.Config{
+		Store: s, Platforms: r.world, Definitions: definitions{policy: r.policy}, Checker: r.world,
+		Bus: r.bus, Log: slog.New(strict{r.t}), Host: host, LeaseTTL: 10 * time.Second,
+		Poll: 20 * time.Millisecond, Retry: 100 * time.Millisecond, Silence: 5 * time.Second, Now: r.now,
+	}
+}
+
+// goOn runs an engine and returns what stops it.
+func (r *rig) goOn(e *engine.Engine) (stop func()) {
+	ctx, cancel := context.WithCancel(context.Background())
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		_ = e.Run(ctx)
+	}()
+	return func() {
+		cancel()
+		<-done
+	}
+}
+
+// strict is a log in which an error fails the test: the engine logs one where
+// its own rules are broken.
+type strict struct{ t *testing.T }
+
+func (s strict) Enabled(context.Context, slog.Level) bool { return true }
+
+func (s strict) Handle(_ context.Context, r slog.Record) error {
+	attributes := ""
+	r.Attrs(func(a slog.Attr) bool {
+		attributes += " " + a.String()
+		return true
+	})
+	switch {
+	case r.Level >= slog.LevelError:
+		s.t.Errorf("engine: %s%s", r.Message, attributes)
+	case os.Getenv("APM_TEST_LOG") != "":
+		s.t.Logf("engine: %s%s", r.Message, attributes)
+	}
+	return nil
+}
+
+func (s strict) WithAttrs([]slog.Attr) slog.Handler { return s }
+func (s strict) WithGroup(string) slog.Handler      { return s }
 
 var tester = deployment.Actor{Kind: deployment.ActorToken, Name: "tester", Role: deployment.RoleDeployer}
 
@@ -142,6 +182,50 @@ func (r *rig) start(version, components string) *deployment.Deployment {
 	return d
 }
 
+// startWith is start with a policy, given as JSON over the rig's.
+func (r *rig) startWith(version, components, policy string) *deployment.Deployment {
+	r.t.Helper()
+	d, err := r.engine.Start(r.t.Context(), deployment.Request{
+		Name: "shop", Version: version, Configuration: json.RawMessage(components), Policy: json.RawMessage(policy),
+	}, nil, tester, nil)
+	if err != nil {
+		r.t.Fatalf("start %s: %v", version, err)
+	}
+	return d
+}
+
+// wish stores a command as the engine of any host does, and waits for nobody.
+func (r *rig) wish(id string, kind deployment.CommandKind, version string) {
+	command := deployment.Command{
+		ID: fmt.Sprint(kind, "-", id), DeploymentID: id, Target: deployment.Target{Application: "shop", Environment: "test"},
+		Kind: kind, Actor: tester, At: time.Now().UTC(), TargetVersion: version,
+	}
+	err := r.store.Command(r.t.Context(), command, deployment.AuditRecord{
+		At: command.At, Actor: tester, Action: "deployment." + string(kind), Object: id,
+	})
+	if err != nil {
+		r.t.Errorf("wish %s: %v", kind, err)
+	}
+}
+
+// poll waits until the condition holds.
+func (r *rig) poll(what string, holds func() bool) {
+	r.t.Helper()
+	deadline := time.Now().Add(patience)
+	tick := time.NewTicker(2 * time.Millisecond)
+	defer tick.Stop()
+	for !holds() {
+		if time.Now().After(deadline) {
+			r.t.Errorf("waited for %s in vain", what)
+			return
+		}
+		<-tick.C
+	}
+}
+
+// patience is how long a test waits on a loaded machine.
+const patience = 30 * time.Second
+
 // await waits until the deployment's last run has ended.
 func (r *rig) await(id string, runs int) *deployment.Deployment {
 	r.t.Helper()
@@ -153,7 +237,7 @@ func (r *rig) await(id string, runs int) *deployment.Deployment {
 // until polls the store.
 func (r *rig) until(id, what string, holds func(*deployment.Deployment) bool) *deployment.Deployment {
 	r.t.Helper()
-	deadline := time.Now().Add(20 * time.Second)
+	deadline := time.Now().Add(patience)
 	tick := time.NewTicker(5 * time.Millisecond)
 	defer tick.Stop()
 	for {

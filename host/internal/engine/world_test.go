@@ -55,16 +55,14 @@ type effect struct {
 
 // world is a platform in memory that outlives engines, as real ones do.
 type world struct {
-	mu       sync.Mutex
-	changed  chan struct{}
-	running  map[string]*run
-	ops      map[string]*operation
-	epochs   map[string]uint64
-	effects  []effect
-	mended   bool
-	gone     int            // calls that are not answered from now on
-	lost     map[string]int // by call: done, but the answer is lost
-	failing  map[string]sdk.Error
+	mu      sync.Mutex
+	changed chan struct{}
+	running map[string]*run
+	ops     map[string]*operation
+	epochs  map[string]uint64
+	effects []effect
+	mended  bool
+	faults
 	unready  bool
 	promoted []int
 	caps     sdk.Capabilities
@@ -73,7 +71,7 @@ type world struct {
 func newWorld() *world {
 	return &world{
 		changed: make(chan struct{}), running: map[string]*run{}, ops: map[string]*operation{},
-		epochs: map[string]uint64{}, lost: map[string]int{}, failing: map[string]sdk.Error{},
+		epochs: map[string]uint64{}, faults: faults{lost: map[string]int{}, failing: map[string]sdk.Error{}},
 		caps: sdk.Capabilities{Plan: true, Staged: true, Percent: true, Cancel: true, WatchTarget: true, Logs: true},
 	}
 }
@@ -125,30 +123,10 @@ func (w *world) duplicates() (twice []string) {
 	return twice
 }
 
-// answer is what every call begins with. Called under mu.
-func (w *world) answer(call string) error {
-	if w.gone > 0 {
-		w.gone--
-		return fmt.Errorf("call: %w", sdk.ErrPluginGone)
-	}
-	if err, fails := w.failing[call]; fails {
-		return &err
-	}
-	return nil
-}
-
-// lose says whether the answer of a call that was carried out gets lost.
-func (w *world) lose(call string) error {
-	if w.lost[call] > 0 {
-		w.lost[call]--
-		return fmt.Errorf("call: %w", sdk.ErrPluginGone)
-	}
-	return nil
-}
-
 // fence refuses a stale epoch. Called under mu.
 func (w *world) fence(t sdk.Target, epoch uint64) error {
 	if epoch < w.epochs[t.Component] {
+		w.refused++
 		return sdk.Errorf(sdk.Aborted, sdk.ReasonStaleEpoch, "epoch %d is below %d", epoch, w.epochs[t.Component])
 	}
 	w.epochs[t.Component] = epoch
@@ -219,6 +197,7 @@ func (p platform) begin(o sdk.Operation, t sdk.Target, expected string, to *run)
 	op := &operation{id: o.ID, digest: o.RequestDigest, component: t.Component, to: to, staged: o.Staged}
 	p.ops[o.ID] = op
 	p.effects = append(p.effects, effect{o.ID, t.Component, "start " + to.digest()})
+	p.order = append(p.order, o.Kind.String()+" "+t.Component)
 	p.advance(op)
 	p.tell()
 	return sdk.Handle{Version: 1, State: []byte(o.ID)}, nil
@@ -356,12 +335,19 @@ func (p platform) Recover(_ context.Context, r sdk.RecoverRequest) (sdk.Recovery
 // Watch sends what the operation is, again at every change.
 func (p platform) Watch(ctx context.Context, r sdk.WatchRequest, sink sdk.Sink) error {
 	first := true
-	shown := -1
+	shown, life := -1, 0
 	for {
 		p.mu.Lock()
-		if err := p.answer("watch"); err != nil {
+		if first {
+			life = p.lives
+			if err := p.answer("watch"); err != nil {
+				p.mu.Unlock()
+				return err
+			}
+		}
+		if p.lives != life {
 			p.mu.Unlock()
-			return err
+			return fmt.Errorf("watch: %w", sdk.ErrPluginGone)
 		}
 		op, changed := p.ops[r.Operation.ID], p.changed
 		var events []sdk.Event
@@ -370,6 +356,7 @@ func (p platform) Watch(ctx context.Context, r sdk.WatchRequest, sink sdk.Sink) 
 			return sdk.Errorf(sdk.NotFound, sdk.ReasonNotFound, "no operation %s", r.Operation.ID)
 		}
 		if first {
+			events = append(events, sdk.Event{Log: &sdk.LogLine{Resource: op.component + "-1", Line: "starting"}})
 			events = append(events, sdk.Event{State: &sdk.State{
 				Phase: sdk.PhaseProgressing, Fraction: 0.5, Message: "coming up",
 				Resources: []sdk.Resource{{ID: op.component + "-1", Kind: "process", Name: op.component, Health: sdk.ResourceReady}},
@@ -403,14 +390,6 @@ func (p platform) Watch(ctx context.Context, r sdk.WatchRequest, sink sdk.Sink) 
 	}
 }
 
-func (p platform) WatchTarget(ctx context.Context, _ sdk.WatchTargetRequest, sink sdk.Sink) error {
-	if err := sink(sdk.Event{State: &sdk.State{}}); err != nil {
-		return err
-	}
-	<-ctx.Done()
-	return ctx.Err()
-}
-
 func (p platform) Probe(_ context.Context, r sdk.ProbeRequest) (sdk.ProbeResult, error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -441,10 +420,6 @@ func (p platform) Plan(_ context.Context, r sdk.PlanRequest) (sdk.Plan, error) {
 	}, nil
 }
 
-func (p platform) Logs(_ context.Context, r sdk.LogsRequest, send func(...sdk.LogLine) error) error {
-	return send(sdk.LogLine{Resource: r.Target.Component + "-1", Line: "a last line"})
-}
-
 // Look asks the world: an address is live/<component> or
 // candidate/<component>/<operation>.
 func (w *world) Look(_ context.Context, _ deployment.CheckDefinition, addresses map[string]string) deployment.Observation {
@@ -463,6 +438,12 @@ func (w *world) Look(_ context.Context, _ deployment.CheckDefinition, addresses 
 	switch {
 	case r == nil:
 		return deployment.Observation{Status: deployment.Unhealthy, Message: "connection refused"}
+	case w.down:
+		return deployment.Observation{Status: deployment.Unhealthy, Message: "database refuses connections"}
+	case r.spec.Health == "until_mended" && !w.mended:
+		return deployment.Observation{Status: deployment.Unhealthy, Message: "still starting"}
+	case r.spec.Health == "until_mended":
+		return deployment.Observation{Status: deployment.Healthy}
 	case r.spec.TurnsBad && full:
 		return deployment.Observation{Status: deployment.Unhealthy, Message: "status 500"}
 	case r.spec.Health != "":

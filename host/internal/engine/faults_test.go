@@ -1,0 +1,146 @@
+package engine_test
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/apm-deploy/apm/sdk"
+)
+
+// faults is what can go wrong in a world. All of it is guarded by its mu.
+type faults struct {
+	calls   int // that were made, probes left out
+	goneAt  int // number of the call from which on the plugin is gone; 0: never
+	goneFor int // number of calls that are not answered then
+	lives   int // of the plugin: streams of one before end
+
+	lost    map[string]int       // by call: carried out, but the answer is lost
+	failing map[string]sdk.Error // by call
+	down    bool                 // what every version needs answers nobody
+	drifts  []string             // components that somebody changed, in order
+	order   []string             // operations in the order in which they began
+	refused int                  // calls with a stale epoch
+	hold    chan struct{}        // not nil: Deploy waits for it before it does anything
+}
+
+// answer is what every call begins with. Called under mu.
+func (w *world) answer(call string) error {
+	if call == "probe" {
+		if w.goneAt > 0 && w.calls >= w.goneAt && w.calls < w.goneAt+w.goneFor {
+			return fmt.Errorf("call: %w", sdk.ErrPluginGone)
+		}
+	} else {
+		w.calls++
+		if w.goneAt > 0 && w.calls >= w.goneAt && w.calls < w.goneAt+w.goneFor {
+			w.lives++
+			w.tell()
+			return fmt.Errorf("call: %w", sdk.ErrPluginGone)
+		}
+	}
+	if err, fails := w.failing[call]; fails {
+		return &err
+	}
+	return nil
+}
+
+// lose says whether the answer of a call that was carried out gets lost.
+func (w *world) lose(call string) error {
+	if w.lost[call] > 0 {
+		w.lost[call]--
+		w.lives++
+		w.tell()
+		return fmt.Errorf("call: %w", sdk.ErrPluginGone)
+	}
+	return nil
+}
+
+// supersede ends the open operation of a component as somebody else's change
+// does, and says whether there was one.
+func (w *world) supersede(component, by string) (done bool) {
+	w.with(func() {
+		for _, op := range w.ops {
+			if op.component == component && op.outcome == nil {
+				op.outcome = &sdk.Outcome{Result: sdk.ResultSuperseded, SupersededBy: by, Message: "image changed"}
+				done = true
+			}
+		}
+	})
+	return done
+}
+
+// change is somebody changing what runs as a component, behind our back.
+func (w *world) change(component, content string) {
+	w.with(func() {
+		r := *w.running[component]
+		r.spec.Content = content
+		w.running[component] = &r
+		w.drifts = append(w.drifts, component)
+	})
+}
+
+// begun are the operations in the order in which the platform began them.
+func (w *world) begun() []string {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return append([]string(nil), w.order...)
+}
+
+// counts returns the number of calls and of those refused for their epoch.
+func (w *world) counts() (calls, refused int) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.calls, w.refused
+}
+
+// open says whether the platform has an operation on the component that has not
+// ended.
+func (w *world) open(component string) bool {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	for _, op := range w.ops {
+		if op.component == component && op.outcome == nil {
+			return true
+		}
+	}
+	return false
+}
+
+// WatchTarget sends what runs, and each change that somebody else makes.
+func (p platform) WatchTarget(ctx context.Context, r sdk.WatchTargetRequest, sink sdk.Sink) error {
+	p.mu.Lock()
+	life, told := p.lives, len(p.drifts)
+	p.mu.Unlock()
+	name := r.Target.Component
+	if err := sink(sdk.Event{State: &sdk.State{Resources: []sdk.Resource{
+		{ID: name + "-1", Kind: "process", Name: name, Health: sdk.ResourceReady},
+	}}}); err != nil {
+		return err
+	}
+	for {
+		p.mu.Lock()
+		changed, alive, drifts := p.changed, p.lives == life, p.drifts[told:]
+		told = len(p.drifts)
+		p.mu.Unlock()
+		if !alive {
+			return fmt.Errorf("watch: %w", sdk.ErrPluginGone)
+		}
+		for _, component := range drifts {
+			if component != name {
+				continue
+			}
+			if err := sink(sdk.Event{Drift: &sdk.Drift{By: "mallory", Message: "content changed"}}); err != nil {
+				return err
+			}
+		}
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-changed:
+		}
+	}
+}
+
+// Logs sends the last line of a component.
+func (p platform) Logs(_ context.Context, r sdk.LogsRequest, send func(...sdk.LogLine) error) error {
+	return send(sdk.LogLine{Resource: r.Target.Component + "-1", Line: "a last line", Previous: r.Previous})
+}
