@@ -15,6 +15,7 @@ import (
 	"github.com/apm-deploy/apm/host/internal/deployment"
 	"github.com/apm-deploy/apm/host/internal/engine"
 	"github.com/apm-deploy/apm/host/internal/store"
+	"github.com/apm-deploy/apm/sdk"
 )
 
 var errDead = errors.New("the host was killed")
@@ -122,6 +123,10 @@ var scenarios = map[string]scenario{
 			r.wish(id, deployment.CommandCancel, "")
 		},
 	},
+	"rollback that fails": {runs: 2, before: func(r *rig) string {
+		r.fails("rollback", sdk.PermissionDenied)
+		return ""
+	}, does: starts(`{"web":{"content":"b","turns_bad":true,"depends_on":["db"]},"db":{"content":"y"}}`)},
 	"rolled back by hand":      {runs: 2, before: completes("v2"), does: wishes(deployment.CommandRollback, "")},
 	"rolled back to a version": {runs: 2, before: completes("v2", "v3"), does: wishes(deployment.CommandRollback, "v1")},
 	"removed": {runs: 1, does: func(r *rig, _ string) string {

@@ -20,7 +20,9 @@ type faults struct {
 	drifts  []string             // components that somebody changed, in order
 	order   []string             // operations in the order in which they began
 	refused int                  // calls with a stale epoch
-	hold    chan struct{}        // not nil: Deploy waits for it before it does anything
+	// forbidden is a component whose rollback is refused.
+	forbidden string
+	panics    bool // Deploy breaks down after it has begun
 }
 
 // answer is what every call begins with. Called under mu.

@@ -16,6 +16,7 @@ import (
 	"github.com/apm-deploy/apm/host/internal/seal"
 	"github.com/apm-deploy/apm/host/internal/store"
 	"github.com/apm-deploy/apm/host/internal/store/sqlite"
+	"github.com/apm-deploy/apm/sdk"
 )
 
 // rig is an engine on a real store before a fake world.
@@ -273,4 +274,68 @@ func (r *rig) path(id string) (path []string) {
 		}
 	}
 	return path
+}
+
+// payloads returns the payloads of a deployment's events of one type, in order.
+func payloads[T any](r *rig, id string, kind deployment.EventType) (all []T) {
+	r.t.Helper()
+	events, err := r.store.Events(r.t.Context(), id, 0, 10000)
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	for _, e := range events {
+		if e.Type != kind {
+			continue
+		}
+		var p T
+		if err := json.Unmarshal(e.Data, &p); err != nil {
+			r.t.Fatal(err)
+		}
+		all = append(all, p)
+	}
+	return all
+}
+
+// seqOf returns the seq of the first event that holds, 0 if none does.
+func (r *rig) seqOf(id string, holds func(deployment.Event) bool) uint64 {
+	r.t.Helper()
+	events, err := r.store.Events(r.t.Context(), id, 0, 10000)
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	for _, e := range events {
+		if holds(e) {
+			return e.Seq
+		}
+	}
+	return 0
+}
+
+// fails says that the next calls of one kind are answered with an error, or no
+// more with the code "".
+func (r *rig) fails(call string, code sdk.Code) {
+	r.world.with(func() {
+		delete(r.world.failing, call)
+		if code != "" {
+			r.world.failing[call] = *sdk.Errorf(code, sdk.ReasonUnspecified, "as told")
+		}
+	})
+}
+
+// state is what is recorded of the target.
+func (r *rig) state() deployment.TargetState {
+	r.t.Helper()
+	state, err := r.store.State(r.t.Context(), deployment.Target{Application: "shop", Environment: "test"})
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	return state
+}
+
+// waits waits until the deployment waits for something of that kind.
+func (r *rig) waits(id string, kind deployment.WaitKind) *deployment.Deployment {
+	r.t.Helper()
+	return r.until(id, "waiting for "+string(kind), func(d *deployment.Deployment) bool {
+		return d.Waiting != nil && d.Waiting.Kind == kind
+	})
 }

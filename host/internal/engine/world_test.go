@@ -20,6 +20,8 @@ type spec struct {
 	Health  string `json:"health,omitempty"` // of the checks: healthy (default), unhealthy, unknown
 	// TurnsBad: unhealthy as soon as all of the traffic has moved to it.
 	TurnsBad bool `json:"turns_bad,omitempty"`
+	// Breaks: the failure leaves something else running than before.
+	Breaks bool `json:"breaks,omitempty"`
 	// Environment: the failure blames the environment until the world is mended.
 	Environment bool `json:"environment,omitempty"`
 }
@@ -64,7 +66,8 @@ type world struct {
 	mended  bool
 	faults
 	unready  bool
-	promoted []int
+	promoted []int // shares that were new
+	told     []int // shares that were asked for
 	caps     sdk.Capabilities
 }
 
@@ -209,6 +212,9 @@ func (w *world) advance(op *operation) {
 	case op.outcome != nil:
 	case op.to != nil && op.to.spec.Stuck:
 	case op.to != nil && op.to.spec.Fail != "" && !(op.to.spec.Environment && w.mended):
+		if op.to.spec.Breaks {
+			w.running[op.component] = &run{version: "half", spec: spec{Content: op.id}}
+		}
 		op.outcome = &sdk.Outcome{Result: sdk.ResultFailed, Message: "failed", Failure: &sdk.Failure{
 			Code: op.to.spec.Fail, Message: "it exits with " + op.to.spec.Fail, Resource: op.component + "-1",
 			Suggestion: "mend it", Environment: op.to.spec.Environment,
@@ -244,6 +250,9 @@ func (p platform) Deploy(_ context.Context, r sdk.DeployRequest) (sdk.Handle, er
 	if err == nil {
 		err = p.lose("deploy")
 	}
+	if err == nil && p.panics {
+		err = sdk.Errorf(sdk.Internal, sdk.ReasonPluginBug, "index out of range")
+	}
 	return h, err
 }
 
@@ -252,6 +261,9 @@ func (p platform) Rollback(_ context.Context, r sdk.RollbackRequest) (sdk.Handle
 	defer p.mu.Unlock()
 	if err := p.answer("rollback"); err != nil {
 		return sdk.Handle{}, err
+	}
+	if r.Target.Component == p.forbidden {
+		return sdk.Handle{}, sdk.Errorf(sdk.PermissionDenied, sdk.ReasonAuth, "not allowed")
 	}
 	var to *run
 	if !r.Snapshot.Empty {
@@ -282,6 +294,7 @@ func (p platform) Promote(_ context.Context, r sdk.PromoteRequest) (sdk.Handle, 
 	if op == nil {
 		return sdk.Handle{}, sdk.Errorf(sdk.NotFound, sdk.ReasonNotFound, "no operation")
 	}
+	p.told = append(p.told, r.Percent)
 	if op.outcome == nil && op.percent != r.Percent {
 		op.percent = r.Percent
 		p.promoted = append(p.promoted, r.Percent)
