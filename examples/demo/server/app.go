@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"net/http"
 	"os"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -22,6 +23,7 @@ type app struct {
 	// check turns bad; 0: never.
 	unhealthyAfter time.Duration
 	posts          *os.File // nil: ids are not kept
+	sick           string   // file of versions that are unhealthy; "": none
 
 	mu    sync.Mutex
 	first time.Time // of the ordinary requests
@@ -29,7 +31,7 @@ type app struct {
 }
 
 func newApp(log *slog.Logger, getenv func(string) string) (*app, error) {
-	a := &app{log: log, version: getenv("DEMO_VERSION")}
+	a := &app{log: log, version: getenv("DEMO_VERSION"), sick: getenv("DEMO_SICK")}
 	var err error
 	if a.unhealthyAfter, err = unhealthyAfter(getenv("DEMO_UNHEALTHY"), a.version); err != nil {
 		return nil, err
@@ -121,6 +123,10 @@ func (a *app) healthz(w http.ResponseWriter, _ *http.Request) {
 		http.Error(w, fmt.Sprintf("no connection to the database for %s", since.Round(time.Second)), http.StatusServiceUnavailable)
 		return
 	}
+	if a.declaredSick() {
+		http.Error(w, "version "+a.version+" was declared sick", http.StatusServiceUnavailable)
+		return
+	}
 	fmt.Fprintln(w, "ok")
 }
 
@@ -148,4 +154,13 @@ func (a *app) unhealthySince() time.Duration {
 		a.log.Error("the connection to the database is gone (so this version pretends): /healthz answers 503 from now on")
 	}
 	return since
+}
+
+// declaredSick says whether the file of sick versions names this one now.
+func (a *app) declaredSick() bool {
+	if a.sick == "" {
+		return false
+	}
+	versions, err := os.ReadFile(a.sick)
+	return err == nil && slices.Contains(strings.Fields(string(versions)), a.version)
 }

@@ -70,6 +70,23 @@ func TestOtherVersionsStayHealthy(t *testing.T) {
 	})
 }
 
+func TestSickWhileTheFileNamesIt(t *testing.T) {
+	t.Parallel()
+	sick := filepath.Join(t.TempDir(), "sick")
+	a := start(t, map[string]string{"DEMO_VERSION": "v2", "DEMO_SICK": sick})
+	for _, step := range []struct {
+		versions string
+		want     int
+	}{{"v1\nv2\n", http.StatusServiceUnavailable}, {"v1 v22", http.StatusOK}, {"", http.StatusOK}} {
+		if err := os.WriteFile(sick, []byte(step.versions), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		if got := ask(t, a, "GET", "/healthz", "", "").Code; got != step.want {
+			t.Errorf("healthz while %q is sick: %d, want %d", step.versions, got, step.want)
+		}
+	}
+}
+
 func TestEchoKeepsEachID(t *testing.T) {
 	t.Parallel()
 	posts := filepath.Join(t.TempDir(), "posts")

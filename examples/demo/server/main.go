@@ -8,6 +8,8 @@
 //	DEMO_VERSION    version that it calls itself
 //	DEMO_UNHEALTHY  "v3=5s": version v3 turns its health check bad 5 s after
 //	                its first ordinary request
+//	DEMO_SICK       file: versions that stand in it answer their health check
+//	                badly for as long as they do
 //	DEMO_STARTS     file to which it appends "PID VERSION" when it starts
 //	DEMO_POSTS      file to which it appends the id of every POST
 package main
