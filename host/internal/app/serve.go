@@ -27,8 +27,8 @@ import (
 // host at a time, which a lock on the file makes sure of.
 const hostName = "local"
 
-// databaseFile is the name of the SQLite database in the data directory.
-const databaseFile = "apm.db"
+// DatabaseFile is the name of the SQLite database in the data directory.
+const DatabaseFile = "apm.db"
 
 // retention is how often old history is looked for.
 const retention = time.Hour
@@ -134,7 +134,7 @@ func (h *host) open(ctx context.Context) error {
 
 // openStore opens the key and the database.
 func (h *host) openStore(ctx context.Context) error {
-	path := filepath.Join(h.settings.DataDir, databaseFile)
+	path := filepath.Join(h.settings.DataDir, DatabaseFile)
 	exists, err := sqlite.Exists(path)
 	if err != nil {
 		return err

@@ -108,6 +108,20 @@ func TestDataDirOfAProcess(t *testing.T) {
 	}
 }
 
+// A host with another HOME keeps its data elsewhere than its config.hcl, read
+// here, would say: the database that it has open tells.
+func TestDataDirOfAProcessByItsOpenDatabase(t *testing.T) {
+	t.Parallel()
+	process, data := t.TempDir(), t.TempDir()
+	check(t, os.Mkdir(filepath.Join(process, "fd"), 0o700))
+	check(t, os.Symlink("/dev/null", filepath.Join(process, "fd", "0")))
+	check(t, os.Symlink(filepath.Join(data, "apm.db-wal"), filepath.Join(process, "fd", "1")))
+	check(t, os.Symlink(filepath.Join(data, "apm.db"), filepath.Join(process, "fd", "2")))
+	if got := doctor.DataDirOf(process, []string{"apm", "--data-dir", "data", "serve"}); got != data {
+		t.Errorf("got %q, want %q", got, data)
+	}
+}
+
 func check(t *testing.T, err error) {
 	t.Helper()
 	if err != nil {

@@ -139,9 +139,13 @@ func serves(words []string) bool {
 	return false
 }
 
-// dataDirOf returns the data directory of a process: by flag, by environment,
-// or by the config.hcl that it was started on. "" where none of them says.
+// dataDirOf returns the data directory of a process: by the database that it
+// has open, by flag, by environment, or by the config.hcl that it was started
+// on. "" where none of them says.
 func dataDirOf(dir string, words []string) string {
+	if found := openDatabase(dir); found != "" {
+		return found
+	}
 	environ := fields(filepath.Join(dir, "environ"))
 	if found := first(flagOf(words, "--data-dir"), variableOf(environ, "APM_DATA_DIR")); found != "" {
 		return found
@@ -159,6 +163,22 @@ func dataDirOf(dir string, words []string) string {
 		return ""
 	}
 	return c.DataDir
+}
+
+// openDatabase returns the directory of the database that a process has open.
+// That is the truth where flags are relative, or HOME and config.hcl are not
+// those of this process.
+func openDatabase(dir string) string {
+	links, err := filepath.Glob(filepath.Join(dir, "fd", "*"))
+	if err != nil {
+		return ""
+	}
+	for _, link := range links {
+		if path, err := os.Readlink(link); err == nil && filepath.Base(path) == app.DatabaseFile {
+			return filepath.Dir(path)
+		}
+	}
+	return ""
 }
 
 func flagOf(words []string, name string) string {
