@@ -127,6 +127,10 @@ func (d *demo) cleanEarlier(ctx context.Context) error {
 	if _, err := os.Stat(d.dir.path(configFile)); err != nil {
 		return d.dir.wipe()
 	}
+	// The programs may have been built anew since.
+	if err := d.prepare(ctx); err != nil {
+		return err
+	}
 	if err := d.start(ctx); err != nil {
 		return fmt.Errorf("start the host of the earlier demo: %w; clean up with: %s, then remove %s", err, d.CleanUp, d.dir.root)
 	}

@@ -147,6 +147,19 @@ func (d *demo) perform(ctx context.Context) error {
 
 // begin writes the configuration and starts the host on it.
 func (d *demo) begin(ctx context.Context) error {
+	if err := d.prepare(ctx); err != nil {
+		return err
+	}
+	if err := d.start(ctx); err != nil {
+		return err
+	}
+	d.say("The host runs at %s (pid %d), its log is %s.", d.host.url, d.host.pid(), d.dir.path(hostLog))
+	return d.dir.note(d.host.url)
+}
+
+// prepare writes the configuration for the programs as they are now, on ports
+// that are free now.
+func (d *demo) prepare(ctx context.Context) error {
 	program, err := findPrograms(d.Executable)
 	if err != nil {
 		return err
@@ -158,14 +171,7 @@ func (d *demo) begin(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if err := d.dir.write(program, listen, d.app); err != nil {
-		return err
-	}
-	if err := d.start(ctx); err != nil {
-		return err
-	}
-	d.say("The host runs at %s (pid %d), its log is %s.", d.host.url, d.host.pid(), d.dir.path(hostLog))
-	return d.dir.note(d.host.url)
+	return d.dir.write(program, listen, d.app)
 }
 
 // start starts the host and connects to it.
