@@ -77,7 +77,8 @@ func main() {
 			fmt.Println("Hello, I am the plugin")
 		case "hang":
 			fmt.Fprintln(os.Stderr, "thinking")
-			select {}
+			note("hangs", "%d", os.Getpid())
+			time.Sleep(time.Hour) // not select: the runtime would call it a deadlock
 		}
 	}
 	s, err := schema.Of(config{})
@@ -111,6 +112,7 @@ func (p *platform) Configure(ctx context.Context, r sdk.ConfigureRequest) (diag.
 	case "die-in-configure":
 		os.Exit(4)
 	case "hang-in-configure":
+		note("hangs", "%d", os.Getpid())
 		<-ctx.Done()
 	case "flood":
 		for i := range 20_000 {
