@@ -36,7 +36,7 @@ func newConfigValidate(s *session) *cobra.Command {
 only a plugin knows of its platform block is checked when it starts: apm doctor
 starts each one.`,
 		Example: "  apm config validate\n  apm config validate /etc/apm/config.hcl -o json",
-		Args:    cobra.MaximumNArgs(1),
+		Args:    atMost("FILE"),
 		RunE: func(_ *cobra.Command, args []string) error {
 			if len(args) == 1 {
 				s.flags.configFile = args[0]

@@ -31,7 +31,7 @@ it goes the same way, and can be rolled back.`,
 		Example: `  apm deploy remove my-app --environment production --reason "Retired"
   apm deploy remove --name my-app --environment production --dry-run
   apm deploy remove my-app --environment staging --yes --watch`,
-		Args: cobra.MaximumNArgs(1),
+		Args: atMost("NAME"),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if len(args) == 1 {
 				if f.name != "" && f.name != args[0] {

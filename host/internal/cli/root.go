@@ -95,3 +95,13 @@ func exactly(what ...string) cobra.PositionalArgs {
 		}
 	}
 }
+
+// atMost checks that no more arguments than named come.
+func atMost(what ...string) cobra.PositionalArgs {
+	return func(cmd *cobra.Command, args []string) error {
+		if len(args) <= len(what) {
+			return nil
+		}
+		return exactly(what...)(cmd, args)
+	}
+}

@@ -129,6 +129,7 @@ func TestUsageErrors(t *testing.T) {
 		"bad limit":          {[]string{"deploy", "list", "--limit", "0"}, "at least 1"},
 		"missing id":         {[]string{"deploy", "status"}, "the argument ID is missing"},
 		"too many":           {[]string{"deploy", "status", "a", "b"}, `unexpected argument "b"`},
+		"too many files":     {[]string{"config", "validate", "a", "b"}, `unexpected argument "b"`},
 		"missing name":       {[]string{"deploy", "start", "--version", "v1"}, "--name is missing"},
 		"missing version":    {[]string{"deploy", "start", "--name", "a"}, "--version is missing"},
 		"jq and template":    {[]string{"deploy", "list", "--jq", ".", "--template", "x"}, "exclude each other"},

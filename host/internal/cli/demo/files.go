@@ -101,7 +101,7 @@ deployment {
   applications        = ["<application>"]
   process {
     monitor {
-      interval = "2s"
+      interval = "1s"
       timeout  = "2m"
     }
   }
@@ -124,7 +124,7 @@ application "demo" {
       command  = ["./server"]
       env = {
         DEMO_VERSION   = "${version}"
-        DEMO_UNHEALTHY = "v3=4s" # its health check turns bad by its own clock
+        DEMO_UNHEALTHY = "v3=5s" # its health check turns bad by its own clock
         DEMO_STARTS    = "<starts>"
         DEMO_POSTS     = "<posts>"
       }
