@@ -42,7 +42,7 @@ func (o *owner) bake(course context.Context, d *deployment.Deployment) error {
 		var definition deployment.ComponentDefinition
 		o.read(func() { definition = d.Component(name).Definition })
 		k := o.checkupOf(d, name, definition.Checks)
-		k.passed = true
+		k.passed, k.goesOn = true, true
 		interval = max(interval, definition.Monitor.Interval)
 		for _, check := range definition.Checks {
 			interval = max(interval, check.Interval)

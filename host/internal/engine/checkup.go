@@ -28,6 +28,9 @@ type checkup struct {
 	interval  time.Duration // of Probe
 	// passed: it had passed its gate before, so that failing counts at once.
 	passed bool
+	// goesOn: it takes over from a checkup of the same addresses, so that rows of
+	// passes go on where nobody looked away for long.
+	goesOn bool
 	// probed is told what Probe saw beside the checks; may be nil.
 	probed func(sdk.ProbeResult)
 
@@ -42,8 +45,9 @@ type checkup struct {
 	probedOnce bool // the plugin has answered, or could not
 }
 
-// start begins to ask. The checks that stood there are asked anew: their rows
-// begin at zero, their status stays until there is an answer.
+// start begins to ask. The checks that stood there are asked anew: unless this
+// checkup goes on with another's, their rows begin at zero; their status stays
+// until there is an answer.
 func (k *checkup) start(ctx context.Context) {
 	ctx, k.stop = context.WithCancel(ctx)
 	k.began = k.o.engine.Now()
@@ -74,23 +78,36 @@ func (k *checkup) end() {
 // reset prepares the component's checks. Called under the owner's lock.
 func (k *checkup) reset() {
 	component := k.d.Component(k.component)
-	known := map[string]deployment.Check{}
-	for _, c := range component.Checks {
-		known[c.Name] = c
-	}
+	known := component.Checks
 	component.Checks = nil
 	for _, definition := range k.checks {
-		check := deployment.Check{
-			Component: k.component, Name: definition.Name, Type: definition.Type,
-			Status: known[definition.Name].Status, Message: known[definition.Name].Message,
-			Since: known[definition.Name].Since, At: known[definition.Name].At,
-			NeedPasses: definition.Passes, NeedFailures: definition.Failures,
-			Startup: definition.Startup, EverPassed: k.passed,
+		check := deployment.Check{Name: definition.Name, Type: definition.Type, Status: deployment.Unknown}
+		for _, before := range known {
+			if before.Name == definition.Name {
+				check = before
+			}
 		}
-		if check.Status == "" {
-			check.Status = deployment.Unknown
-		}
+		k.begin(&check, definition.Interval)
+		check.NeedPasses, check.NeedFailures, check.Startup = definition.Passes, definition.Failures, definition.Startup
 		component.Checks = append(component.Checks, check)
+	}
+	if !k.goesOn {
+		return
+	}
+	for _, check := range known {
+		if !k.defines(check.Name) {
+			k.begin(&check, k.interval)
+			component.Checks = append(component.Checks, check)
+			k.fromProbe[check.Name] = true
+		}
+	}
+}
+
+// begin starts the rows of a check at zero, unless they go on.
+func (k *checkup) begin(check *deployment.Check, interval time.Duration) {
+	check.Component, check.EverPassed = k.component, k.passed
+	if !k.goesOn || deployment.BakeObserved(k.began.Sub(check.At), interval) == 0 {
+		check.Passes, check.Failures = 0, 0
 	}
 }
 
@@ -201,7 +218,7 @@ func fromCheckStatus(s sdk.CheckStatus) deployment.Health {
 }
 
 // hear folds an observation into the component's check. A change of status is
-// a row.
+// a row; the first answer, also one that nobody could look, is recorded.
 func (k *checkup) hear(like deployment.Check, seen deployment.Observation) {
 	k.mu.Lock()
 	k.transcript = append(k.transcript, deployment.CheckRecord{Check: like.Name, Observation: seen})
@@ -215,7 +232,7 @@ func (k *checkup) hear(like deployment.Check, seen deployment.Observation) {
 	k.o.read(func() {
 		check := k.find(like)
 		trial := *check
-		if changed = trial.Observe(seen); !changed {
+		if changed = trial.Observe(seen) || check.At.IsZero(); !changed {
 			*check = trial
 		}
 	})

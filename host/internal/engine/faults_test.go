@@ -14,12 +14,13 @@ type faults struct {
 	goneFor int // number of calls that are not answered then
 	lives   int // of the plugin: streams of one before end
 
-	lost    map[string]int       // by call: carried out, but the answer is lost
-	failing map[string]sdk.Error // by call
-	down    bool                 // what every version needs answers nobody
-	drifts  []string             // components that somebody changed, in order
-	order   []string             // operations in the order in which they began
-	refused int                  // calls with a stale epoch
+	lost     map[string]int       // by call: carried out, but the answer is lost
+	failing  map[string]sdk.Error // by call
+	down     bool                 // what every version needs answers nobody
+	drifts   []string             // components that somebody changed, in order
+	order    []string             // operations in the order in which they began
+	watchers int                  // streams of what runs that were opened
+	refused  int                  // calls with a stale epoch
 	// forbidden is a component whose rollback is refused.
 	forbidden string
 	panics    bool // Deploy breaks down after it has begun
@@ -111,6 +112,7 @@ func (w *world) open(component string) bool {
 func (p platform) WatchTarget(ctx context.Context, r sdk.WatchTargetRequest, sink sdk.Sink) error {
 	p.mu.Lock()
 	life, told := p.lives, len(p.drifts)
+	p.watchers++
 	p.mu.Unlock()
 	name := r.Target.Component
 	if err := sink(sdk.Event{State: &sdk.State{Resources: []sdk.Resource{

@@ -93,7 +93,7 @@ func (m *monitor) add(ctx context.Context, name string, running deployment.Runni
 	k := &checkup{
 		o: m.o, d: m.d, component: name, platform: running.Platform, target: target,
 		checks: definition.Checks, addresses: running.Addresses,
-		interval: max(definition.Monitor.Interval, 10*time.Millisecond), passed: true,
+		interval: max(definition.Monitor.Interval, 10*time.Millisecond), passed: true, goesOn: true,
 		probed: func(result sdk.ProbeResult) { m.compare(name, result) },
 	}
 	k.start(ctx)
