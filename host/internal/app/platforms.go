@@ -3,6 +3,8 @@ package app
 import (
 	"context"
 	"log/slog"
+	"strings"
+	"sync"
 
 	v1 "github.com/apm-deploy/apm/api/v1"
 	"github.com/apm-deploy/apm/host/internal/config"
@@ -27,10 +29,26 @@ func Catalog(settings *config.Config, log *slog.Logger) (*platform.Catalog, erro
 
 // Setup is what the plugins are configured with.
 func Setup(settings *config.Config, version, installation string) platform.Setup {
+	var mu sync.Mutex
+	schemas := map[string]schema.Schema{} // as each plugin showed it last
 	return platform.Setup{
 		Decode: func(name string, s schema.Schema) ([]byte, error) {
+			mu.Lock()
+			schemas[name] = s
+			mu.Unlock()
 			decoded, _, err := settings.DecodePlatform(name, s)
 			return decoded, err
+		},
+		Locate: func(name string, d diag.Diagnostic) deployment.Problem {
+			mu.Lock()
+			s := schemas[name]
+			mu.Unlock()
+			if located := settings.LocatePlatform(name, s, diag.Diagnostics{d}); len(located) == 1 {
+				return located[0]
+			}
+			return deployment.Problem{
+				Field: strings.Join(d.Path, "."), Message: d.Summary, Remedy: d.Detail, Warning: d.Severity == diag.Warning,
+			}
 		},
 		HostVersion: version, InstallationID: installation,
 	}
