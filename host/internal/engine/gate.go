@@ -16,16 +16,23 @@ func (o *owner) gate(ctx context.Context, k *checkup, stop func() bool) error {
 	k.interval = gateInterval(k.interval)
 	k.start(ctx)
 	defer k.end()
+	held := false
 	for {
 		if o.holds(stop) {
 			return nil
 		}
 		verdict := k.judge("")
 		if verdict.Kind == deployment.VerdictFail || verdict.Kind == deployment.VerdictRollBack {
-			if old := o.oldUnhealthy(ctx, k, verdict.Checks); old != "" {
+			old := o.oldUnhealthy(ctx, k, verdict.Checks)
+			switch {
+			case old != "":
 				verdict = k.judge(old)
+			case held: // the environment has just been mended: what was heard before that says nothing
+				k.forgive()
+				verdict = k.judge("")
 			}
 		}
+		held = verdict.Kind == deployment.VerdictHold
 		switch verdict.Kind {
 		case deployment.VerdictPromote:
 			o.waitNoMore(k.d, k.component, deployment.WaitEnvironment)
@@ -44,6 +51,16 @@ func (o *owner) gate(ctx context.Context, k *checkup, stop func() bool) error {
 			return o.gateEnded(ctx, k, err)
 		}
 	}
+}
+
+// forgive begins the rows of failures anew.
+func (k *checkup) forgive() {
+	k.o.read(func() {
+		component := k.d.Component(k.component)
+		for i := range component.Checks {
+			component.Checks[i].Failures = 0
+		}
+	})
 }
 
 // gateInterval is how often Probe is asked while something waits for it: five
