@@ -80,7 +80,10 @@ func (s *session) follow(ctx context.Context, c *client.Client, f following) err
 	if f.replay {
 		after = 0
 	}
-	config := live.Config{Run: f.run, Replay: f.replay, Out: f.progress}
+	config := live.Config{
+		Run: f.run, Replay: f.replay, Out: f.progress,
+		Runs: func(ctx context.Context) (apiv1.RunList, error) { return c.Runs(ctx, f.id) },
+	}
 	if s.inIs.Present {
 		config.In = s.in
 	}

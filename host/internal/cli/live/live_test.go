@@ -344,3 +344,29 @@ func TestWithEvidenceAddsTheLinesThatTell(t *testing.T) {
 		}
 	})
 }
+
+// While a rollback waits for its turn, the status is the old end, under the new
+// run's number.
+func TestFollowAsksWhetherTheRunHasEnded(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		ended := start
+		p := &tape{t: t, seq: 7}
+		p.add(deployment.EventSnapshot, apiv1.Deployment{ID: "d1", Status: "completed", Reason: "rollback asked for", Run: 2, Seq: 7, EndedAt: &ended})
+		p.add(deployment.EventStatus, deployment.StatusPayload{Run: 2, From: "completed", Status: "rolling_back"})
+		p.add(deployment.EventStatus, deployment.StatusPayload{Run: 2, From: "rolling_back", Status: "rolled_back", Reason: "restored"})
+		asked := 0
+		runs := func(context.Context) (apiv1.RunList, error) {
+			asked++
+			list := apiv1.RunList{Runs: []apiv1.Run{{Number: 1, EndedAt: &ended}, {Number: 2}}}
+			if asked > 1 {
+				list.Runs[1].EndedAt = &ended
+			}
+			return list, nil
+		}
+		state, err := live.Follow(t.Context(), play(p.events...), live.Config{Run: 2, Runs: runs, Out: output.Writer{Writer: &strings.Builder{}}})
+		if err != nil || state.Status != "rolled_back" || asked != 2 {
+			t.Fatalf("follow: %v, %q, asked %d times", err, state.Status, asked)
+		}
+	})
+}

@@ -108,7 +108,6 @@ func (s *State) applyAccepted(p deployment.AcceptedPayload, at time.Time) {
 func (s *State) applyStatus(p deployment.StatusPayload, at time.Time) {
 	if p.Run > s.Run {
 		s.Run, s.Progress, s.ETA, s.Verdict = p.Run, apiv1.Progress{}, nil, deployment.VerdictPayload{}
-		s.EndedAt = nil
 	}
 	s.Status, s.Reason, s.UpdatedAt = string(p.Status), p.Reason, at
 	if last := len(s.Stages) - 1; last >= 0 && s.Stages[last].EndedAt == nil {
@@ -118,6 +117,7 @@ func (s *State) applyStatus(p deployment.StatusPayload, at time.Time) {
 		s.EndedAt, s.Waiting, s.ETA = &at, nil, nil
 		return
 	}
+	s.EndedAt = nil
 	s.Stages = append(s.Stages, apiv1.Stage{Run: p.Run, Name: string(p.Status), StartedAt: at})
 }
 
