@@ -3,7 +3,7 @@ package demo
 import "context"
 
 // Open lays open the directory's lock.
-func Open(root string) (*directory, error) { return open(root) } //nolint:revive // the test holds it and hands it back
+func Open(root string) (*directory, error) { return open(root) }
 
 // Note lays open what others are told.
 func Note(d *directory, url string) error { return d.note(url) }

@@ -108,7 +108,9 @@ func follow(ctx context.Context, stream Stream, c Config, show func(*State, apiv
 	state, err := collect(ctx, events, ended, c, show, still)
 	cancel()
 	if !errors.Is(err, errStream) {
-		_ = <-ended // err is why it was ended
+		if late := <-ended; err == nil { // else err is why it was ended
+			err = late
+		}
 	}
 	if errors.Is(err, errEnded) {
 		return state, nil
