@@ -99,6 +99,11 @@ func TestDataDirOfAProcess(t *testing.T) {
 	if got := doctor.DataDirOf(proc, []string{"apm", "serve"}); got != "/from/config" {
 		t.Errorf("by config.hcl: %q", got)
 	}
+	check(t, os.WriteFile(filepath.Join(cwd, "config.hcl"), []byte(`host { data_dir = "~/data" }`), 0o600))
+	check(t, os.WriteFile(filepath.Join(proc, "environ"), []byte("HOME=/home/theirs\x00"), 0o600))
+	if got := doctor.DataDirOf(proc, []string{"apm", "serve"}); got != "/home/theirs/data" {
+		t.Errorf("by config.hcl in another home: %q", got)
+	}
 	check(t, os.WriteFile(filepath.Join(proc, "environ"), []byte("A=b\x00APM_DATA_DIR=/from/environment\x00"), 0o600))
 	if got := doctor.DataDirOf(proc, []string{"apm", "serve"}); got != "/from/environment" {
 		t.Errorf("by environment: %q", got)

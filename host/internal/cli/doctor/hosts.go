@@ -162,6 +162,11 @@ func dataDirOf(dir string, words []string) string {
 	if err != nil {
 		return ""
 	}
+	// "~" there is the home of that process, not ours.
+	ours, theirs := os.Getenv("HOME"), variableOf(environ, "HOME")
+	if below, found := strings.CutPrefix(c.DataDir, ours+"/"); found && ours != "" && theirs != "" {
+		return filepath.Join(theirs, below)
+	}
 	return c.DataDir
 }
 
