@@ -62,7 +62,7 @@ func TestDeriveComponent(t *testing.T) {
 		"locked":                  {runs: []deployment.Run{locked}, status: deployment.Preparing},
 		"a part before the lock":  {runs: []deployment.Run{with(deployment.Run{}, waits)}, status: deployment.Pending},
 		"its snapshot is taken":   {runs: []deployment.Run{with(locked, waits)}, status: deployment.Preparing},
-		"waits for dependencies":  {runs: []deployment.Run{with(deploying, waits)}, status: deployment.Pending, reason: "waiting for its dependencies"},
+		"waits for dependencies":  {runs: []deployment.Run{with(deploying, waits)}, status: deployment.Preparing, reason: "waiting for its dependencies"},
 		"comes up":                {runs: []deployment.Run{with(deploying, touched(""))}, status: deployment.Deploying},
 		"has settled":             {runs: []deployment.Run{with(deploying, deployment.Step{Component: "web", StartedAt: began, SettledAt: began})}, status: deployment.Verifying},
 		"has passed its gate":     {runs: []deployment.Run{with(deploying, passed())}, status: deployment.Verifying},

@@ -155,7 +155,7 @@ func (d *Deployment) deployedStatus(c *Component, r *Run) (Status, string) {
 	case r.PreparedAt.IsZero():
 		return Preparing, ""
 	default:
-		return Pending, "waiting for its dependencies"
+		return Preparing, "waiting for its dependencies"
 	}
 }
 
