@@ -37,6 +37,17 @@ func (h *Host) Deployed(application, version string) apiv1.Deployment {
 	return d
 }
 
+// Quickly is Deployed almost without a bake window, for what must be there
+// before the test.
+func (h *Host) Quickly(application, version string) apiv1.Deployment {
+	h.t.Helper()
+	d := h.DeployRequest(apiv1.StartRequest{Name: application, Version: version, Policy: json.RawMessage(`{"bake":"50ms"}`)})
+	if d = h.Ended(d.ID); d.Status != "completed" {
+		h.t.Fatalf("%s %s ended %s: %s\n%s", application, version, d.Status, d.Reason, h.LogTail(30))
+	}
+	return d
+}
+
 // Rollback rolls a deployment back, which must be accepted.
 func (h *Host) Rollback(id, targetVersion string) apiv1.Deployment {
 	h.t.Helper()

@@ -5,8 +5,10 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"net/http"
 	"os/exec"
 	"strings"
+	"time"
 )
 
 // Counts are what the client that never retries has counted.
@@ -113,4 +115,34 @@ func count(lines string) map[string]int {
 		}
 	}
 	return counts
+}
+
+// Version asks an application once, over a connection of its own, and returns
+// the version that answers.
+func (h *Host) Version(address string) string {
+	h.t.Helper()
+	version, err := askVersion(address)
+	if err != nil {
+		h.t.Fatalf("ask %s: %v", address, err)
+	}
+	return version
+}
+
+func askVersion(address string) (string, error) {
+	transport := &http.Transport{DisableKeepAlives: true}
+	client := &http.Client{Transport: transport, Timeout: 5 * time.Second}
+	answer, err := client.Get("http://" + address + "/")
+	if err != nil {
+		return "", err
+	}
+	defer answer.Body.Close()
+	body, err := io.ReadAll(answer.Body)
+	if err != nil {
+		return "", err
+	}
+	words := strings.Fields(string(body))
+	if answer.StatusCode != http.StatusOK || len(words) < 2 {
+		return "", fmt.Errorf("%s: %q", answer.Status, body)
+	}
+	return words[1], nil
 }
