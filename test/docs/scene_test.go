@@ -79,6 +79,14 @@ func (s *scene) words(text string) string {
 	return text
 }
 
+// lastCommand prints the id of the deployment that was accepted last.
+const lastCommand = "$(bin/apm deploy list --limit 1 -o json --jq '.deployments[0].id')"
+
+// commands is words for a shell, where the id is asked for when its turn comes.
+func (s *scene) commands(text string) string {
+	return s.ports.Replace(strings.ReplaceAll(text, exampleID, lastCommand))
+}
+
 // last is the id of the deployment that was accepted last.
 func (s *scene) last() string {
 	s.t.Helper()

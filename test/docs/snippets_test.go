@@ -111,7 +111,7 @@ func (s *scene) script(text string) {
 	if strings.TrimSpace(script) == "" {
 		return
 	}
-	if output, err := s.shell("set -e\n" + s.words(script)); err != nil {
+	if output, err := s.shell("set -e\n" + s.commands(script)); err != nil {
 		s.t.Errorf("%v\n%s\nwrote\n%s", err, script, output)
 	}
 }
@@ -127,7 +127,7 @@ func (s *scene) console(text string) {
 		if strings.TrimSpace(wanted) == "" {
 			s.t.Errorf("%q: no output is shown; write it as sh", command)
 		}
-		output, _ := s.shell(s.words(command))
+		output, _ := s.shell(s.commands(command))
 		if line := missing(s.ports.Replace(wanted), output); line != "" {
 			s.t.Errorf("$ %s\nwrites no line\n%s\nbut\n%s", command, line, output)
 		}
