@@ -145,7 +145,7 @@ func itemOf(p deployment.Problem) v1.ProblemItem {
 func located(field string) bool {
 	where, _, _ := strings.Cut(field, ".")
 	switch where {
-	case "body", "query", "path", "header":
+	case "body", "query", "path", "header", "component": // the last: of an application file, or of what is stored
 		return true
 	default:
 		return false
