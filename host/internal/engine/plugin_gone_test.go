@@ -9,16 +9,15 @@ import (
 
 // undisturbed runs a scenario in a world where nothing goes wrong, and returns
 // how it ended and how many calls it took.
-func undisturbed(t *testing.T, s scenario) (ended, int) {
+func undisturbed(t *testing.T, s scenario, b base) (ended, int) {
 	t.Helper()
-	return faulty(t, s, func(*world) {})
+	return faulty(t, s, b, func(*world) {})
 }
 
 // faulty runs a scenario in a world with faults.
-func faulty(t *testing.T, s scenario, harm func(*world)) (ended, int) {
+func faulty(t *testing.T, s scenario, b base, harm func(*world)) (ended, int) {
 	t.Helper()
-	r := newRig(t)
-	id := r.prelude(s)
+	r, id := b.rig(t)
 	r.world.with(func() {
 		r.world.calls = 0
 		harm(r.world)
@@ -48,15 +47,12 @@ func TestPluginGoneAtCalls(t *testing.T) {
 		s := scenarios[name]
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			want, calls := undisturbed(t, s)
-			// The first calls are those of Resolve, for which a person waits.
+			b := s.base(t)
+			want, calls := undisturbed(t, s, b)
 			for _, n := range points(calls, 4, name) {
-				if n <= 2 {
-					continue
-				}
 				t.Run(fmt.Sprintf("call %d", n), func(t *testing.T) {
 					t.Parallel()
-					got, _ := faulty(t, s, func(w *world) { w.goneAt, w.goneFor = n, 3 })
+					got, _ := faulty(t, s, b, func(w *world) { w.goneAt, w.goneFor = n, 3 })
 					if diff := cmp.Diff(want, got); diff != "" {
 						t.Error(diff)
 					}
@@ -77,9 +73,10 @@ func TestAnswersLost(t *testing.T) {
 		s := scenarios[name]
 		t.Run(call, func(t *testing.T) {
 			t.Parallel()
-			want, _ := undisturbed(t, s)
+			b := s.base(t)
+			want, _ := undisturbed(t, s, b)
 			for lost := 1; lost <= 2; lost++ {
-				got, _ := faulty(t, s, func(w *world) { w.lost[call] = lost })
+				got, _ := faulty(t, s, b, func(w *world) { w.lost[call] = lost })
 				if diff := cmp.Diff(want, got); diff != "" {
 					t.Errorf("%d lost: %s", lost, diff)
 				}

@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
+	"sync"
 	"testing"
 	"time"
 
@@ -30,6 +31,9 @@ type rig struct {
 	wrap   func(store.Store) engine.Store
 	bus    *memory.Bus
 	now    func() time.Time
+
+	directory string
+	shut      func()
 }
 
 // definitions makes a definition of a request without files: the configuration
@@ -86,27 +90,39 @@ func (d definitions) Define(_ context.Context, r deployment.Request, _ *deployme
 
 func newRig(t *testing.T) *rig {
 	t.Helper()
+	r := bareRig(t)
+	r.open()
+	return r
+}
+
+// bareRig is a rig whose store is not open yet.
+func bareRig(t *testing.T) *rig {
+	t.Helper()
 	policy := deployment.DefaultPolicy()
 	policy.Bake = 60 * time.Millisecond
 	policy.Timeouts = deployment.Timeouts{Preparing: 10 * time.Second, Deploying: 20 * time.Second, Verifying: 10 * time.Second, RollingBack: 20 * time.Second}
-	r := &rig{t: t, world: newWorld(), policy: policy, bus: memory.New(), now: time.Now, stop: func() {}, wrap: func(s store.Store) engine.Store { return s }}
-	directory := t.TempDir()
-	sealer, err := seal.Open(directory, false)
+	return &rig{t: t, world: newWorld(), directory: t.TempDir(), policy: policy, bus: memory.New(), now: time.Now, stop: func() {}, wrap: func(s store.Store) engine.Store { return s }}
+}
+
+// open opens the store; shut, at the latest the end of the test, closes it.
+func (r *rig) open() {
+	r.t.Helper()
+	sealer, err := seal.Open(r.directory, false)
 	if err != nil {
-		t.Fatal(err)
+		r.t.Fatal(err)
 	}
-	s, err := sqlite.Open(t.Context(), sqlite.Config{Path: filepath.Join(directory, "apm.db"), Sealer: sealer, HostID: "host"})
+	s, err := sqlite.Open(r.t.Context(), sqlite.Config{Path: filepath.Join(r.directory, "apm.db"), Sealer: sealer, HostID: "host"})
 	if err != nil {
-		t.Fatal(err)
+		r.t.Fatal(err)
 	}
 	r.store = s
-	t.Cleanup(func() {
+	r.shut = sync.OnceFunc(func() {
 		r.stop()
 		if err := s.Close(); err != nil {
-			t.Error(err)
+			r.t.Error(err)
 		}
 	})
-	return r
+	r.t.Cleanup(r.shut)
 }
 
 // run starts an engine; one that ran before is stopped first.
@@ -127,7 +143,7 @@ func (r *rig) config(host string, s engine.Store) engine.Config {
 	return engine.Config{
 		Store: s, Platforms: r.world, Definitions: definitions{policy: r.policy}, Checker: r.world,
 		Bus: r.bus, Log: slog.New(strict{r.t}), Host: host, LeaseTTL: 10 * time.Second,
-		Poll: 20 * time.Millisecond, Retry: 100 * time.Millisecond, Silence: 5 * time.Second, Now: r.now,
+		Poll: 40 * time.Millisecond, Retry: 100 * time.Millisecond, Silence: 5 * time.Second, Now: r.now,
 	}
 }
 
@@ -239,7 +255,7 @@ func (r *rig) await(id string, runs int) *deployment.Deployment {
 func (r *rig) until(id, what string, holds func(*deployment.Deployment) bool) *deployment.Deployment {
 	r.t.Helper()
 	deadline := time.Now().Add(patience)
-	tick := time.NewTicker(5 * time.Millisecond)
+	tick := time.NewTicker(15 * time.Millisecond)
 	defer tick.Stop()
 	for {
 		d, err := r.store.Deployment(r.t.Context(), id)

@@ -236,7 +236,7 @@ func (e *Engine) checkMoved(ctx context.Context, target deployment.Target, defin
 				Problems: []deployment.Problem{{
 					Field:   "component." + c.Name + ".platform",
 					Message: fmt.Sprintf("runs on platform %s and cannot move to %s", running.Platform, c.Platform),
-					Remedy:  fmt.Sprintf("give it another name, or remove it first: apm deploy remove %s %s", target.Application, target.Environment),
+					Remedy:  fmt.Sprintf("give it another name, or remove it first: apm deploy remove %s --environment %s", target.Application, target.Environment),
 				}},
 			}
 		}

@@ -97,12 +97,13 @@ func TestTakeoverFencesTheFirstHost(t *testing.T) {
 		s := scenarios[name]
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			want, commits := perform(t, s, 0, false)
+			b := s.base(t)
+			want, commits := perform(t, s, b, 0, false)
 			for _, after := range []bool{false, true} {
 				for _, n := range points(commits-6, 3, fmt.Sprint(name, after)) {
 					t.Run(fmt.Sprintf("commit %d after %v", n, after), func(t *testing.T) {
 						t.Parallel()
-						got := takeOver(t, s, n, after)
+						got := takeOver(t, s, b, n, after)
 						if diff := cmp.Diff(want, got); diff != "" {
 							t.Error(diff)
 						}
@@ -115,10 +116,9 @@ func TestTakeoverFencesTheFirstHost(t *testing.T) {
 
 // takeOver pauses the first host at a commit and lets it go on when the second
 // has ended what was under way.
-func takeOver(t *testing.T, s scenario, n int, after bool) ended {
+func takeOver(t *testing.T, s scenario, b base, n int, after bool) ended {
 	t.Helper()
-	r := newRig(t)
-	id := r.prelude(s)
+	r, id := b.rig(t)
 	f := &frozen{Store: r.store, pauseAt: n, after: after, paused: make(chan struct{}), goOn: make(chan struct{})}
 	config := r.config("first", f)
 	config.Renew = shortLease / 6
