@@ -79,7 +79,8 @@ func (h *Host) Ended(id string) apiv1.Deployment {
 		if d, err = h.Client.Get(ctx, id); err != nil {
 			return false, err.Error()
 		}
-		return Terminal(d.Status), fmt.Sprintf("%s: %s (waiting: %+v)\n%s", d.Status, d.Reason, d.Waiting, h.LogTail(30))
+		// A rollback that waits for the lock leaves the status as it is.
+		return Terminal(d.Status) && d.EndedAt != nil, fmt.Sprintf("%s: %s (waiting: %+v)\n%s", d.Status, d.Reason, d.Waiting, h.LogTail(30))
 	})
 	return d
 }

@@ -17,11 +17,11 @@ import (
 
 // end removes what was deployed, ends the host, and looks for what is left.
 func (h *Host) end() {
-	if h.t.Failed() {
-		h.t.Logf("the host's log ends with:\n%s", h.LogTail(60))
-	}
 	ctx, cancel := context.WithTimeout(context.Background(), 2*time.Minute)
 	defer cancel()
+	if h.t.Failed() {
+		h.report(ctx)
+	}
 	if h.Running() && h.Client != nil {
 		if err := h.removeAll(ctx); err != nil {
 			h.t.Errorf("remove what was deployed: %v", err)
@@ -146,7 +146,7 @@ func (h *Host) settled(ctx context.Context, id string) error {
 		if err != nil {
 			return false, err.Error()
 		}
-		return Terminal(d.Status), d.Status + ": " + d.Reason
+		return Terminal(d.Status) && d.EndedAt != nil, d.Status + ": " + d.Reason
 	}); !ok {
 		return fmt.Errorf("deployment %s does not end: %s", id, seen)
 	}

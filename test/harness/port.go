@@ -12,10 +12,11 @@ import (
 )
 
 // Ports for the tests lie below those that the system gives to outgoing
-// connections, so that none is taken between the look and the use.
+// connections, and below those that instances get, so that none is taken between
+// the look and the use.
 const (
-	firstPort = 15000
-	lastPort  = 30000
+	firstPort = 10000
+	lastPort  = 19999
 )
 
 // FreePort returns a port that nobody uses on a loopback address, and keeps it
