@@ -42,20 +42,20 @@ var acts = []struct {
 	{
 		version: "v1", status: "completed",
 		deployment: []string{"pending preparing", "preparing deploying", "deploying verifying", "verifying completed"},
-		component:  []string{"pending preparing", "preparing pending", "pending deploying", "deploying verifying", "verifying completed"},
+		component:  []string{"pending preparing", "preparing deploying", "deploying verifying", "verifying completed"},
 		stages:     []string{"pending", "preparing", "deploying", "verifying"},
 	},
 	{
 		version: "v2", status: "completed",
 		deployment: []string{"pending preparing", "preparing deploying", "deploying verifying", "verifying completed"},
-		component:  []string{"pending preparing", "preparing pending", "pending deploying", "deploying verifying", "verifying completed"},
+		component:  []string{"pending preparing", "preparing deploying", "deploying verifying", "verifying completed"},
 		stages:     []string{"pending", "preparing", "deploying", "verifying"},
 	},
 	{
 		version: "v3", status: "rolled_back",
 		deployment: []string{"pending preparing", "preparing deploying", "deploying verifying", "verifying rolling_back", "rolling_back rolled_back"},
 		component: []string{
-			"pending preparing", "preparing pending", "pending deploying", "deploying verifying",
+			"pending preparing", "preparing deploying", "deploying verifying",
 			"verifying failed", "failed rolling_back", "rolling_back rolled_back",
 		},
 		stages: []string{"pending", "preparing", "deploying", "verifying", "rolling_back"},

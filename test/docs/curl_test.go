@@ -57,7 +57,7 @@ func curl(args []string, out, errs io.Writer) int {
 	if !strings.Contains(url, "://") {
 		url = "http://" + url
 	}
-	request, err := http.NewRequest(method, url, strings.NewReader(body)) //nolint:noctx // the process ends with it
+	request, err := http.NewRequest(method, url, strings.NewReader(body))
 	if err != nil {
 		fmt.Fprintln(errs, "curl:", err)
 		return 3

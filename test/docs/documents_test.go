@@ -147,7 +147,7 @@ func (s *scene) socket(script string) {
 	}
 	ctx, cancel := context.WithTimeout(s.t.Context(), 20*time.Second)
 	defer cancel()
-	connection, _, err := websocket.Dial(ctx, url, nil)
+	connection, _, err := websocket.Dial(ctx, url, nil) //nolint:bodyclose // the connection owns it
 	if err != nil {
 		s.t.Errorf("connect to %s: %v", url, err)
 		return

@@ -118,7 +118,7 @@ func (h *Host) Events(id string) []apiv1.Event {
 	return all
 }
 
-// Path returns the statuses that the deployment went through, in order.
+// StatusPath returns the statuses that the deployment went through, in order.
 func (h *Host) StatusPath(id string) []string {
 	h.t.Helper()
 	return StatusPath(h.Events(id))

@@ -39,7 +39,7 @@ type Host struct {
 func New(t testing.TB) *Host {
 	t.Helper()
 	// Short: paths of Unix sockets are.
-	home, err := os.MkdirTemp("", "apm-e2e-")
+	home, err := os.MkdirTemp("", "apm-e2e-") //nolint:usetesting // t.TempDir carries the name of the test
 	if err != nil {
 		t.Fatal(err)
 	}

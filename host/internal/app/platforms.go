@@ -158,8 +158,13 @@ func capabilities(c sdk.Capabilities) []string {
 		name string
 		has  bool
 	}{
-		{"plan", c.Plan}, {"staged", c.Staged}, {"percent", c.Percent}, {"cancel", c.Cancel},
-		{"watch_target", c.WatchTarget}, {"logs", c.Logs}, {"inventory", c.Inventory},
+		{"plan", c.Plan},
+		{"staged", c.Staged},
+		{"percent", c.Percent},
+		{"cancel", c.Cancel},
+		{"watch_target", c.WatchTarget},
+		{"logs", c.Logs},
+		{"inventory", c.Inventory},
 	} {
 		if one.has {
 			names = append(names, one.name)
