@@ -129,20 +129,26 @@ func (h *Host) Version(address string) string {
 }
 
 func askVersion(address string) (string, error) {
+	version, _, err := askInstance(address)
+	return version, err
+}
+
+// askInstance reads "demo VERSION (pid PID)".
+func askInstance(address string) (version, pid string, err error) {
 	transport := &http.Transport{DisableKeepAlives: true}
 	client := &http.Client{Transport: transport, Timeout: 5 * time.Second}
 	answer, err := client.Get("http://" + address + "/")
 	if err != nil {
-		return "", err
+		return "", "", err
 	}
 	defer answer.Body.Close()
 	body, err := io.ReadAll(answer.Body)
 	if err != nil {
-		return "", err
+		return "", "", err
 	}
 	words := strings.Fields(string(body))
-	if answer.StatusCode != http.StatusOK || len(words) < 2 {
-		return "", fmt.Errorf("%s: %q", answer.Status, body)
+	if answer.StatusCode != http.StatusOK || len(words) != 4 {
+		return "", "", fmt.Errorf("%s: %q", answer.Status, body)
 	}
-	return words[1], nil
+	return words[1], strings.TrimSuffix(words[3], ")"), nil
 }

@@ -37,7 +37,7 @@ type failure struct {
 
 // Error returns the reason line.
 func (f *failure) Error() string {
-	if f.Component == "" || strings.HasPrefix(f.Message, "component ") {
+	if f.Component == "" || strings.HasPrefix(f.Message, "component ") || strings.Contains(f.Message, "component "+f.Component+" ") {
 		return f.Message
 	}
 	return fmt.Sprintf("component %s: %s", f.Component, f.Message)

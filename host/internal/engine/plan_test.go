@@ -104,6 +104,8 @@ func TestPlannedStart(t *testing.T) {
 				d = r.await(d.ID, 1)
 				if moved := test.inside != nil; moved != (d.Status == deployment.Failed) || moved && d.Runs[0].Failure.Code != deployment.CodePlanOutOfDate {
 					t.Errorf("%s: %s", d.Status, d.Reason)
+				} else if moved && d.Reason != "plan out of date: component web was changed on the platform after the plan was made" {
+					t.Errorf("the reason: %s", d.Reason)
 				}
 			}
 			r.world.with(func() {
