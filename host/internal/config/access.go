@@ -108,13 +108,24 @@ func (o *object) duration(ps *problems, name string, low, def time.Duration) tim
 		ps.add(at, `write a number and a unit: "500ms", "30s", "10m", "2h", "7d"`, "%q is no duration: %s", name, quote(o.attrs[name].AsString()))
 		return def
 	case d < low && low <= 1:
-		ps.add(at, "", "%q must not be %s", name, map[bool]string{true: "negative", false: "zero or negative"}[low == 0])
+		ps.add(at, `write a longer one, as in "30s"`, "%q must not be %s", name, map[bool]string{true: "negative", false: "zero or negative"}[low == 0])
 		return def
 	case d < low:
-		ps.add(at, "", "%q must be at least %s", name, low)
+		ps.add(at, fmt.Sprintf("write %q or longer", written(low)), "%q must be at least %s", name, written(low))
 		return def
 	}
 	return d
+}
+
+// written is a duration as a person writes it: "1h", not "1h0m0s".
+func written(d time.Duration) string {
+	text := d.String()
+	for _, zero := range []string{"m0s", "h0m"} {
+		if strings.HasSuffix(text, zero) {
+			text = text[:len(text)-2]
+		}
+	}
+	return text
 }
 
 // parseDuration is time.ParseDuration with days.

@@ -111,7 +111,7 @@ func (d decoder) components(b *body) {
 		for i, spec := range one.body.of("spec") {
 			switch {
 			case i > 0:
-				d.ps.add(spec.at, "", "spec stands twice, first at %s", one.body.of("spec")[0].at.short())
+				d.ps.add(spec.at, "keep one of them", "spec stands twice, first at %s", one.body.of("spec")[0].at.short())
 			case len(spec.labels) > 0:
 				d.ps.add(spec.labelsAt[0], "write spec { … }", "block %q has no name", "spec")
 			}

@@ -72,7 +72,7 @@ func (w *work) healthChecks(components []component) map[string][]check {
 		}
 		rest, err := json.Marshal(members)
 		if err != nil {
-			w.ps.add(at, "", "cannot be read as JSON")
+			w.ps.add(at, "write a JSON object", "cannot be read as JSON")
 			continue
 		}
 		out[owner] = append(out[owner], check{kind: kind, name: name, at: at, body: fromJSON(&g, rest, at, w.ps)})
@@ -105,7 +105,7 @@ func (w *work) member(members map[string]json.RawMessage, at place, name string,
 	}
 	var text string
 	if err := json.Unmarshal(raw, &text); err != nil {
-		w.ps.add(at.in(name), "", "a text is needed, this is %s", jsonKind(raw))
+		w.ps.add(at.in(name), "put it in quotes", "a text is needed, this is %s", jsonKind(raw))
 		return "", false
 	}
 	return text, true

@@ -65,7 +65,7 @@ func (d decoder) howMany(n *schema.NestedBlock, b *body, count int) {
 	case count < int(n.MinItems):
 		d.ps.add(b.at.in(n.Name), "add "+blockForm(n), "%d blocks %q are needed, there are %d", n.MinItems, n.Name, count)
 	case n.MaxItems > 0 && count > int(n.MaxItems):
-		d.ps.add(b.of(n.Name)[n.MaxItems].at, "", "at most %d blocks %q can stand here, there are %d", n.MaxItems, n.Name, count)
+		d.ps.add(b.of(n.Name)[n.MaxItems].at, "remove those that are too many", "at most %d blocks %q can stand here, there are %d", n.MaxItems, n.Name, count)
 	}
 }
 
@@ -134,7 +134,7 @@ func (d decoder) repeats(g *schema.Block, b *body) {
 		}
 		key := fmt.Sprintf("%q %q", one.kind, one.labels)
 		if first, twice := seen[key]; twice {
-			d.ps.add(one.at, "", "%s stands twice, first at %s", blockName(one), first.at.short())
+			d.ps.add(one.at, "keep one of them", "%s stands twice, first at %s", blockName(one), first.at.short())
 			continue
 		}
 		seen[key] = one

@@ -104,6 +104,11 @@ func (p plugins) Validate(_ context.Context, platform string, spec []byte) (diag
 	if s.Artifact == "" && s.Directory == "/nowhere" {
 		ds.Errorf(nil, "there is nothing to run")
 	}
+	for i := range ds {
+		if ds[i].Severity == diag.Error {
+			ds[i].Detail = "mend it"
+		}
+	}
 	return ds, nil
 }
 
@@ -165,6 +170,11 @@ func problems(t *testing.T, dir string, err error) string {
 	var e *deployment.Error
 	if !errors.As(err, &e) || e.Code != deployment.Invalid {
 		t.Fatalf("got error %v, want one that is invalid", err)
+	}
+	for _, p := range e.Problems {
+		if p.Remedy+e.Remedy == "" && !strings.HasSuffix(p.Message, " more problems") {
+			t.Errorf("it does not say what to do: %s", p)
+		}
 	}
 	return render(dir, e.Problems)
 }

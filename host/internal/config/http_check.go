@@ -44,7 +44,7 @@ func (w *work) httpCheck(o *object) *deployment.HTTPCheck {
 	for _, name := range slices.Sorted(maps.Keys(c.Headers)) {
 		at := o.locate([]string{"headers", name})
 		if !token.MatchString(name) {
-			w.ps.add(at, "", "%s is no name of a header", quote(name))
+			w.ps.add(at, "letters, digits and -", "%s is no name of a header", quote(name))
 		}
 		if strings.ContainsFunc(c.Headers[name], func(r rune) bool { return r < ' ' && r != '\t' || r == 0x7f }) {
 			w.ps.add(at, "write it in one line", "the header %s holds a control character", quote(name))
@@ -65,10 +65,10 @@ func (w *work) checkPatterns(o *object, c *deployment.HTTPCheck) {
 	for _, name := range slices.Sorted(maps.Keys(c.Header)) {
 		at := o.locate([]string{"header", name})
 		if !token.MatchString(name) {
-			w.ps.add(at, "", "%s is no name of a header", quote(name))
+			w.ps.add(at, "letters, digits and -", "%s is no name of a header", quote(name))
 		}
 		if addressIn(c.Header[name]) {
-			w.ps.add(at, "", "an address can stand in url, address and headers only")
+			w.ps.add(at, "write it out", "an address can stand in url, address and headers only")
 		}
 		if _, err := regexp.Compile(c.Header[name]); err != nil {
 			w.ps.add(at, remedy, "the pattern of header %s is no regular expression: %s", quote(name), patternError(err))
@@ -83,7 +83,7 @@ func patternError(err error) string {
 // noAddress refuses addresses where they would not be replaced.
 func (w *work) noAddress(o *object, name string) {
 	if addressIn(o.text(name)) {
-		w.ps.add(o.attrs[name].at, "", "an address can stand in url, address and headers only")
+		w.ps.add(o.attrs[name].at, "write it out", "an address can stand in url, address and headers only")
 	}
 }
 

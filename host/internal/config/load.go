@@ -6,6 +6,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -179,8 +180,12 @@ func (c *Config) readDefaults(d *object, ps *problems) {
 	c.DefaultPlatform = d.text("default_platform")
 	if _, ok := c.Platform(c.DefaultPlatform); !ok {
 		remedy := suggest(c.DefaultPlatform, c.platformNames())
-		if remedy == "" {
-			remedy = fmt.Sprintf("add %s {} to deployment", clip(c.DefaultPlatform, 60))
+		switch {
+		case remedy != "":
+		case slices.Contains(c.pluginNames(), c.DefaultPlatform):
+			remedy = fmt.Sprintf("add %s { } to deployment", c.DefaultPlatform)
+		default:
+			remedy = "add the platform of a plugin; " + c.pluginsKnown()
 		}
 		ps.add(d.attrs["default_platform"].at, remedy, "there is no platform %s", quote(c.DefaultPlatform))
 	}

@@ -175,7 +175,7 @@ config.hcl:12:1: namespace: this is shared
 	_, _, err = c.DecodePlatform("bad", s)
 	wantProblems = `config.hcl:20:3: unknown attribute "namespaces"; did you mean "namespace"?
     namespaces = "shop"
-config.hcl:21:21: read the file: no such file or directory
+config.hcl:21:16: read the file: no such file or directory; name a file that can be read; relative paths begin where this file lies
     kubeconfig = file(env("APM_TEST_TOKEN"))`
 	if diff := cmp.Diff(wantProblems, problems(t, dir, err)); diff != "" {
 		t.Errorf("problems (-want +got):\n%s", diff)

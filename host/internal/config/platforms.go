@@ -60,14 +60,18 @@ func (c *Config) readPlatform(one *block, name, plugin string, ps *problems) {
 	switch stated := o.text("plugin"); {
 	case plugin == "" && !o.has("plugin"):
 		if !o.attrs["plugin"].bad {
-			ps.add(one.at, `add plugin = "…": `+suggest("", c.pluginNames()), "platform %q names no plugin", name)
+			ps.add(one.at, `add plugin = "…", `+c.pluginsKnown(), "platform %q names no plugin", name)
 		}
 		return
 	case plugin != "" && o.has("plugin") && stated != plugin:
 		ps.add(o.attrs["plugin"].at, fmt.Sprintf("remove it, or write platform \"name\" { plugin = %s } outside of deployment", quote(stated)), "a block of deployment is the platform of the plugin of that name")
 		return
 	case plugin == "" && !slices.Contains(c.pluginNames(), stated):
-		ps.add(o.attrs["plugin"].at, suggest(stated, c.pluginNames()), "there is no plugin %s", quote(stated))
+		remedy := c.pluginsKnown()
+		if near := nearest(stated, c.pluginNames()); near != "" {
+			remedy = suggest(stated, c.pluginNames())
+		}
+		ps.add(o.attrs["plugin"].at, remedy, "there is no plugin %s", quote(stated))
 		return
 	case plugin == "":
 		p.Plugin = stated

@@ -51,3 +51,11 @@ func (c *Config) pluginNames() []string {
 	}
 	return names
 }
+
+// pluginsKnown names the plugins that a platform can be of, for a remedy.
+func (c *Config) pluginsKnown() string {
+	if names := c.pluginNames(); len(names) > 0 {
+		return suggest("", names)
+	}
+	return `and declare it: plugin "NAME" { path = "…" }`
+}

@@ -1,6 +1,7 @@
 package config
 
 import (
+	"errors"
 	"fmt"
 	"strings"
 	"unicode"
@@ -45,7 +46,12 @@ func (ps *problems) addHCL(src *source, ds hcl.Diagnostics) {
 			continue
 		}
 		if extra, ok := hcl.DiagnosticExtra[hclsyntax.FunctionCallDiagExtra](d); ok && extra.FunctionCallError() != nil {
-			ps.add(at, "", "%v", extra.FunctionCallError())
+			remedy := "write it as in env(\"NAME\") or file(\"path\")"
+			var call *callError
+			if errors.As(extra.FunctionCallError(), &call) {
+				remedy = call.remedy
+			}
+			ps.add(at, remedy, "%v", extra.FunctionCallError())
 			continue
 		}
 		detail := strings.TrimSuffix(strings.Join(strings.Fields(d.Detail), " "), ".")

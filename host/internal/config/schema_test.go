@@ -62,7 +62,7 @@ config.hcl:11:1: other: strange
 	for text, want := range map[string]string{
 		auth + one:                   "config.hcl:11:1: 2 blocks \"rule\" are needed, there are 1; add rule { … }\n    platform \"p\" {",
 		one + one:                    "config.hcl:11:1: missing block \"auth\"; add auth { … }\n    platform \"p\" {",
-		auth + one + one + one + one: "config.hcl:17:3: at most 3 blocks \"rule\" can stand here, there are 4\n    rule {}",
+		auth + one + one + one + one: "config.hcl:17:3: at most 3 blocks \"rule\" can stand here, there are 4; remove those that are too many\n    rule {}",
 		auth + one + one + "  weights = { a = [1], b = [2, []] }\n": "config.hcl:16:32: wrong type for \"weights\": number required, but have tuple; its type is map(list(number))\n" +
 			"    weights = { a = [1], b = [2, []] }",
 	} {

@@ -84,7 +84,7 @@ func (s scope) checkNames(a *attribute) {
 		switch {
 		case slices.Contains(known, name):
 		case name == "address" || name == "addresses":
-			s.ps.add(at, "", "%q is known in checks only", name)
+			s.ps.add(at, "a spec tells its ports itself; an instance finds its own in $PORT", "%q is known in checks only", name)
 		case len(known) == 0:
 			s.ps.add(at, fmt.Sprintf("put a text in quotes: %q", name), "there are no variables here, %q is none", name)
 		default:
@@ -173,6 +173,15 @@ func addressesOf(expr hcl.Expression) cty.Value {
 	return cty.ObjectVal(values)
 }
 
+// setVariable is what to do about a variable that is not there.
+const setVariable = "set it, and start the host again"
+
+// callError is an error of env or file, with what to do about it.
+type callError struct{ message, remedy string }
+
+// Error returns what is wrong.
+func (e *callError) Error() string { return e.message }
+
 // env reads the host's environment. Its result is sensitive.
 func (s scope) env() function.Function {
 	return function.New(&function.Spec{
@@ -183,11 +192,11 @@ func (s scope) env() function.Function {
 			value, ok := os.LookupEnv(name.AsString())
 			switch {
 			case !ok && len(marks) > 0:
-				return cty.NilVal, function.NewArgErrorf(0, "the host's environment has no such variable")
+				return cty.NilVal, &callError{"the host's environment has no such variable", setVariable}
 			case !ok:
-				return cty.NilVal, function.NewArgErrorf(0, "the host's environment has no variable %s: set it and restart the host", quote(name.AsString()))
+				return cty.NilVal, &callError{"the host's environment has no variable " + quote(name.AsString()), setVariable}
 			case !utf8.ValidString(value):
-				return cty.NilVal, function.NewArgErrorf(0, "the value of this variable is no UTF-8 text")
+				return cty.NilVal, &callError{"the value of this variable is no UTF-8 text", "set it to one, and start the host again"}
 			}
 			s.ps.secret(value)
 			return cty.StringVal(value).Mark(sensitive{}), nil
@@ -208,10 +217,10 @@ func (s scope) file(dir string) function.Function {
 			}
 			content, err := readFile(absolute(dir, arg.AsString()))
 			if err != nil {
-				return cty.NilVal, function.NewArgErrorf(0, "read %s: %s", name, reasonOf(err))
+				return cty.NilVal, &callError{"read " + name + ": " + reasonOf(err), "name a file that can be read; relative paths begin where this file lies"}
 			}
 			if !utf8.Valid(content) {
-				return cty.NilVal, function.NewArgErrorf(0, "read %s: it is no UTF-8 text", name)
+				return cty.NilVal, &callError{"read " + name + ": it is no UTF-8 text", "name a text file"}
 			}
 			return cty.StringVal(string(content)).WithMarks(marks), nil
 		},

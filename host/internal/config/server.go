@@ -88,7 +88,7 @@ func (c *Config) readWebSocket(ws *object, ps *problems) {
 				at = ws.attrs[name].at
 			}
 		}
-		ps.add(at, "make idle at least twice ping", "idle (%s) must be longer than ping (%s): every client would be cut", w.Idle, w.Ping)
+		ps.add(at, "make idle at least twice ping", "idle (%s) must be longer than ping (%s): every client would be cut", written(w.Idle), written(w.Ping))
 	}
 }
 

@@ -123,3 +123,23 @@ func typeOf(text string) (cty.Type, *typeexpr.Defaults, error) {
 	}
 	return kind, defaults, nil
 }
+
+// formOf says how a value of a type is written.
+func formOf(text string) string {
+	switch text {
+	case "string":
+		return "write a text in quotes"
+	case "number":
+		return "write a number"
+	case "bool":
+		return "write true or false"
+	case "list(string)":
+		return `write a list of texts, as in ["a", "b"]`
+	case "list(number)":
+		return "write a list of numbers, as in [50, 100]"
+	case "map(string)":
+		return "write a map from names to texts"
+	default:
+		return "its type is " + text
+	}
+}

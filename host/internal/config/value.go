@@ -98,13 +98,13 @@ func (d decoder) given(s *schema.Attribute, a *attribute, kind cty.Type, default
 			got, err = ctyjson.Unmarshal(a.literal, implied)
 		}
 		if err != nil {
-			d.ps.add(a.valueAt, "", "%q cannot be read as JSON", s.Name)
+			d.ps.add(a.valueAt, "write a JSON value", "%q cannot be read as JSON", s.Name)
 			return got, false
 		}
 	}
 	got, _ = got.UnmarkDeep()
 	if !got.IsWhollyKnown() {
-		d.ps.add(a.valueAt, "", "the value of %q is not known", s.Name)
+		d.ps.add(a.valueAt, "write the value itself", "the value of %q is not known", s.Name)
 		return got, false
 	}
 	if path, huge := hugeNumber(got); huge {
@@ -121,7 +121,7 @@ func (d decoder) given(s *schema.Attribute, a *attribute, kind cty.Type, default
 	}
 	if err != nil {
 		path, err := blame(got, kind, err)
-		d.ps.add(a.in(path), "its type is "+s.Type, "wrong type for %q: %v", s.Name, err)
+		d.ps.add(a.in(path), formOf(s.Type), "wrong type for %q: %v", s.Name, err)
 		return got, false
 	}
 	if s.Path {
