@@ -117,7 +117,8 @@ func (s *session) ended(ctx context.Context, c *client.Client, f following) erro
 	if err != nil {
 		return err
 	}
-	if s.format.Format != output.JSONL && !f.quietEnd {
+	seen := f.quietEnd || !s.format.Machine() && s.out.Present && f.progress.Control // the last picture stays
+	if s.format.Format != output.JSONL && !seen {
 		if err := s.printDeployments(d, []apiv1.Deployment{d}); err != nil {
 			return err
 		}

@@ -83,20 +83,27 @@ func (s *State) bar(width int) string {
 	return strings.Repeat("█", max(full, 0)) + strings.Repeat("░", cells-max(full, 0)) + figures
 }
 
-// foot is what goes on right now: waiting, the stage, the time left.
+// foot is what goes on right now: waiting, the time left, the stage, the verdict;
+// the verdict before the stage when something fails.
 func (s *State) foot(now time.Time) string {
 	var parts []string
-	if ended := deployment.Status(s.Status).Terminal(); s.Verdict.Verdict != "" && !ended {
-		parts = append(parts, "verdict "+string(s.Verdict.Verdict)+": "+s.Verdict.Reason)
-	}
 	if s.Waiting != nil {
 		parts = append(parts, waitingText(s.Waiting.Kind, s.Waiting.For, s.Waiting.Position))
 	}
 	if eta := etaText(s.ETA, now); eta != "" {
 		parts = append(parts, eta)
 	}
-	if s.Progress.CurrentStage != "" {
-		parts = append(parts, s.Progress.CurrentStage)
+	stage, verdict := s.Progress.CurrentStage, ""
+	if s.Verdict.Verdict != "" && !deployment.Status(s.Status).Terminal() {
+		verdict = "verdict " + string(s.Verdict.Verdict) + ": " + s.Verdict.Reason
+	}
+	if s.failing() != "" {
+		stage, verdict = verdict, stage
+	}
+	for _, part := range []string{stage, verdict} {
+		if part != "" {
+			parts = append(parts, part)
+		}
 	}
 	return strings.Join(parts, " · ")
 }

@@ -115,10 +115,21 @@ func (s *State) applyStatus(p deployment.StatusPayload, at time.Time) {
 	}
 	if p.Status.Terminal() {
 		s.EndedAt, s.Waiting, s.ETA = &at, nil, nil
+		s.endProgress(p.Status)
 		return
 	}
 	s.EndedAt = nil
 	s.Stages = append(s.Stages, apiv1.Stage{Run: p.Run, Name: string(p.Status), StartedAt: at})
+}
+
+// endProgress is what remains of the progress of a run that has ended: one that
+// ended as it was meant to is whole.
+func (s *State) endProgress(end deployment.Status) {
+	const stepsOfRollback = 2
+	s.Progress.CurrentStage = ""
+	if end == deployment.Completed || end == deployment.RolledBack && s.Progress.TotalSteps == stepsOfRollback {
+		s.Progress.Percentage, s.Progress.CurrentStep = 100, s.Progress.TotalSteps
+	}
 }
 
 func (s *State) applyWaiting(p deployment.WaitingPayload, _ time.Time) {

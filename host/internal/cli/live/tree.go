@@ -9,51 +9,100 @@ import (
 	"github.com/apm-deploy/apm/host/internal/deployment"
 )
 
-// detail is how much of a tree is drawn.
-type detail int
+// rank orders the lines of a tree by what they are worth when there is little
+// room; the lower, the more.
+type rank int
 
 const (
-	everything detail = iota
-	troubled          // components, and below them only what is not well
-	worst             // of the components only those that fail
-	components
+	failing rank = iota // a component that fails
+	trouble             // what is not well below a component
+	sound               // any other component
+	well                // what is well below a component
+	ranks
 )
 
-// tree draws components with their resources and checks in at most room lines:
-// with less room what is well goes first.
+// branch is a line of the tree; a leaf belongs to the component above it.
+type branch struct {
+	text string
+	leaf bool
+	rank rank
+}
+
+// tree draws components with their resources and checks in at most room lines;
+// the lines of least worth are left out, and counted in the last line unless
+// what fails needs that line too.
 func (s *State) tree(room int) []string {
-	var lines []string
-	for _, d := range []detail{everything, troubled, worst, components} {
-		lines = s.branches(d)
-		if len(lines) <= room && (d != worst || len(lines) > 0) {
-			return lines
-		}
+	all := s.branches()
+	if len(all) <= room {
+		return draw(all)
 	}
 	if room < 1 {
 		return nil
 	}
-	hidden := len(lines) - room + 1
-	return append(lines[:room-1], fmt.Sprintf("… %d more", hidden))
+	kept := make([]bool, len(all))
+	left := room
+	counted := count(all, trouble) < room
+	if counted {
+		left--
+	}
+	for r := range ranks {
+		for i := range all {
+			if all[i].rank == r && left > 0 {
+				kept[i], left = true, left-1
+			}
+		}
+	}
+	var shown []branch
+	for i := range all {
+		if kept[i] {
+			shown = append(shown, all[i])
+		}
+	}
+	if !counted {
+		return draw(shown)
+	}
+	return append(draw(shown), fmt.Sprintf("… %d more", len(all)-len(shown)))
 }
 
-func (s *State) branches(d detail) []string {
-	var lines []string
-	for i := range s.Components {
-		c := &s.Components[i]
-		if d == worst && !componentFails(c) {
-			continue
+// count counts the branches worth as much as r or more.
+func count(branches []branch, r rank) int {
+	n := 0
+	for i := range branches {
+		if branches[i].rank <= r {
+			n++
 		}
-		lines = append(lines, s.componentLine(c))
-		leaves := leavesOf(c, d)
-		for j, leaf := range leaves {
-			mark := "├ "
-			if j == len(leaves)-1 {
-				mark = "└ "
-			}
-			lines = append(lines, "  "+mark+leaf)
+	}
+	return n
+}
+
+// draw puts the branches of a component below it.
+func draw(branches []branch) []string {
+	lines := make([]string, len(branches))
+	for i, b := range branches {
+		switch {
+		case !b.leaf:
+			lines[i] = b.text
+		case i+1 < len(branches) && branches[i+1].leaf:
+			lines[i] = "  ├ " + b.text
+		default:
+			lines[i] = "  └ " + b.text
 		}
 	}
 	return lines
+}
+
+func (s *State) branches() []branch {
+	var all []branch
+	for i := range s.Components {
+		c := &s.Components[i]
+		b := branch{text: s.componentLine(c), rank: sound}
+		if componentFails(c) {
+			b.rank = failing
+		}
+		all = append(all, b)
+		all = append(all, leavesOf(c)...)
+	}
+	return all
 }
 
 func (s *State) componentLine(c *apiv1.Component) string {
@@ -74,33 +123,33 @@ func (s *State) componentLine(c *apiv1.Component) string {
 }
 
 // leavesOf lists resources, each below its parent, and then checks.
-func leavesOf(c *apiv1.Component, d detail) []string {
-	if d == components {
-		return nil
-	}
-	var leaves []string
+func leavesOf(c *apiv1.Component) []branch {
+	var leaves []branch
 	drawn := map[string]bool{}
-	var draw func(parent string, depth int)
-	draw = func(parent string, depth int) {
+	var below func(parent string, depth int)
+	below = func(parent string, depth int) {
 		for i := range c.Resources {
 			r := &c.Resources[i]
 			if drawn[r.ID] || (r.ParentID != parent && !(parent == "" && !hasResource(c, r.ParentID))) {
 				continue
 			}
 			drawn[r.ID] = true
-			if d == everything || resourceFails(r) {
-				leaves = append(leaves, strings.Repeat("  ", depth)+resourceLine(r))
-			}
-			draw(r.ID, depth+1)
+			leaves = append(leaves, leaf(strings.Repeat("  ", depth)+resourceLine(r), !resourceFails(r)))
+			below(r.ID, depth+1)
 		}
 	}
-	draw("", 0)
+	below("", 0)
 	for i := range c.Checks {
-		if check := &c.Checks[i]; d == everything || check.Status != string(deployment.Healthy) {
-			leaves = append(leaves, checkLine(check))
-		}
+		leaves = append(leaves, leaf(checkLine(&c.Checks[i]), c.Checks[i].Status == string(deployment.Healthy)))
 	}
 	return leaves
+}
+
+func leaf(text string, isWell bool) branch {
+	if isWell {
+		return branch{text: text, leaf: true, rank: well}
+	}
+	return branch{text: text, leaf: true, rank: trouble}
 }
 
 func hasResource(c *apiv1.Component, id string) bool {
