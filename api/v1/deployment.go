@@ -14,7 +14,7 @@ type StartRequest struct {
 	Configuration json.RawMessage `json:"configuration,omitempty" doc:"Overrides the spec; keyed by component when there are several."`
 	HealthChecks  json.RawMessage `json:"health_checks,omitempty" doc:"Checks that the host runs: a list of {type, name, component, ...}."`
 	Policy        json.RawMessage `json:"policy,omitempty" doc:"The policy block as JSON."`
-	Reason        string          `json:"reason,omitempty" doc:"Why; recorded."`
+	Reason        string          `json:"reason,omitempty" maxLength:"1000" doc:"Why; recorded, in one line."`
 	// Planned makes the deployment run only if the plan still holds.
 	Planned *Planned `json:"planned,omitempty" doc:"What an approved plan was made from (the member \"planned\" of a plan); refused when the live state moved."`
 }
@@ -141,19 +141,19 @@ type DeploymentList struct {
 
 // RollbackRequest is the body of POST /api/v1/deployments/{id}/rollback.
 type RollbackRequest struct {
-	Reason        string   `json:"reason,omitempty" example:"Application errors detected"`
-	TargetVersion string   `json:"target_version,omitempty" example:"v1.9.0" doc:"Default: what ran before this deployment."`
+	Reason        string   `json:"reason,omitempty" maxLength:"1000" example:"Application errors detected" doc:"Why; recorded, in one line."`
+	TargetVersion string   `json:"target_version,omitempty" maxLength:"128" example:"v1.9.0" doc:"Default: what ran before this deployment."`
 	DryRun        bool     `json:"dry_run,omitempty" doc:"Answer the plan and change nothing."`
 	Planned       *Planned `json:"planned,omitempty"`
 }
 
 // CancelRequest is the body of POST /api/v1/deployments/{id}/cancel.
 type CancelRequest struct {
-	Reason string `json:"reason,omitempty"`
+	Reason string `json:"reason,omitempty" maxLength:"1000" doc:"Why; recorded, in one line."`
 }
 
 // RemoveRequest is the body of DELETE /api/v1/targets/{application}/{environment}.
 type RemoveRequest struct {
-	Reason  string   `json:"reason,omitempty"`
+	Reason  string   `json:"reason,omitempty" maxLength:"1000" doc:"Why; recorded, in one line."`
 	Planned *Planned `json:"planned,omitempty"`
 }

@@ -71,7 +71,7 @@ func (s *Server) start(ctx context.Context, in *startInput) (*acceptedOutput, er
 	request := deployment.Request{
 		Name: in.Body.Name, Version: in.Body.Version, Platform: in.Body.Platform, Environment: in.Body.Environment,
 		Configuration: in.Body.Configuration, HealthChecks: in.Body.HealthChecks, Policy: in.Body.Policy,
-		Reason: in.Body.Reason,
+		Reason: oneLine(in.Body.Reason),
 	}
 	if in.DryRun {
 		plan, err := s.parts.Engine.PlanStart(ctx, request)

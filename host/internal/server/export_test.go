@@ -53,3 +53,15 @@ func braced(path string) string {
 	}
 	return strings.Join(parts, "/")
 }
+
+// EnterAll lets so many clients past the first look at once, and returns how many
+// of them may stay.
+func EnterAll(limit, clients int) (stay int) {
+	s := newSockets(limit)
+	for range clients {
+		if s.enter(&session{}, func(error) {}) == nil {
+			stay++
+		}
+	}
+	return stay
+}

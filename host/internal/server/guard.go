@@ -29,6 +29,9 @@ func (s *Server) guard(c *fiber.Ctx) error {
 		c.Context().SetConnectionClose()
 		return newProblem(http.StatusBadRequest, "the request has both a Content-Length and a Transfer-Encoding", "send one of them")
 	}
+	if compressed(c) {
+		return newProblem(http.StatusUnsupportedMediaType, "a compressed body is not read", "send it as it is")
+	}
 	if host := string(c.Request().Header.Host()); !s.origins.host(host) {
 		return newProblem(http.StatusForbidden, "the Host header does not name this host",
 			"use one of server.allowed_hosts: "+strings.Join(s.origins.hosts, ", "))
@@ -40,6 +43,20 @@ func (s *Server) guard(c *fiber.Ctx) error {
 	c.Set(fiber.HeaderXContentTypeOptions, "nosniff")
 	c.Set(fiber.HeaderCacheControl, "no-store")
 	return c.Next()
+}
+
+// compressed says whether a body names an encoding. The framework would unpack
+// it, to whatever size, for the first who asks for the body.
+func compressed(c *fiber.Ctx) bool {
+	if len(c.Request().Body()) == 0 {
+		return false
+	}
+	for _, encoding := range c.Request().Header.PeekAll(fiber.HeaderContentEncoding) {
+		if len(encoding) > 0 {
+			return true
+		}
+	}
+	return false
 }
 
 // hasHeader looks at raw headers: the framework forgets what it did not go by, a

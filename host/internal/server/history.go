@@ -49,7 +49,7 @@ func (s *Server) registerHistory() {
 type eventsInput struct {
 	DeploymentPath
 	After uint64 `query:"after" doc:"Only those with a larger seq."`
-	Limit int    `query:"limit" minimum:"1" maximum:"1000" default:"200" doc:"How many."`
+	Limit int    `query:"limit" minimum:"1" maximum:"500" default:"200" doc:"How many."`
 }
 
 // eventsOutput is a page of events.
@@ -70,8 +70,8 @@ func (s *Server) events(ctx context.Context, in *eventsInput) (*eventsOutput, er
 	for _, row := range rows {
 		out.Body.Events = append(out.Body.Events, eventOf(row, who.anonymous()))
 	}
-	if len(rows) == in.Limit && rows[len(rows)-1].Seq < d.Seq {
-		out.Body.Next = rows[len(rows)-1].Seq
+	if n := len(rows); n > 0 && rows[n-1].Seq < d.Seq {
+		out.Body.Next = rows[n-1].Seq
 	}
 	return out, nil
 }

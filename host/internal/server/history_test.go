@@ -81,10 +81,63 @@ func TestHistoryOfADeployment(t *testing.T) {
 	if rest, err := c.Events(t.Context(), old.ID, events.Next, 2); err != nil || len(rest.Events) != 1 || rest.Next != 0 {
 		t.Errorf("rest of the events: %+v, %v", rest, err)
 	}
-	candidates, err := c.RollbackCandidates(t.Context(), d.ID)
-	ok(t, err)
-	if len(candidates.Candidates) != 1 || candidates.Candidates[0].Version != "v1" || !candidates.Candidates[0].Default {
-		t.Errorf("candidates: %+v", candidates)
+}
+
+// TestDefaultOfTheRollbackCandidates: what ran before the deployment, and
+// nothing where nothing did.
+func TestDefaultOfTheRollbackCandidates(t *testing.T) {
+	t.Parallel()
+	h := newHost(t, options{})
+	c := h.client(h.viewer)
+	old := h.accept("v1")
+	h.complete(old)
+	d := h.accept("v2")
+	candidates := func() v1.RollbackCandidate {
+		t.Helper()
+		list, err := c.RollbackCandidates(t.Context(), d.ID)
+		ok(t, err)
+		if len(list.Candidates) != 1 || list.Candidates[0].Version != "v1" || list.Candidates[0].DeploymentID != old.ID {
+			t.Fatalf("candidates: %+v", list)
+		}
+		return list.Candidates[0]
+	}
+	if candidates().Default {
+		t.Error("v1 did not run before v2, and yet is its default")
+	}
+	d.Previous = old.ID
+	h.commit(d)
+	if !candidates().Default {
+		t.Error("v1 ran before v2, and is not its default")
+	}
+}
+
+// TestEventsArePagedWithoutLoss: a page may be shorter than was asked for.
+func TestEventsArePagedWithoutLoss(t *testing.T) {
+	t.Parallel()
+	h := newHost(t, options{})
+	d := h.accept("v1")
+	many := make([]deployment.Event, 1200)
+	for i := range many {
+		many[i] = event(deployment.EventResourceStatus, deployment.ResourcePayload{Component: "web"})
+	}
+	h.commit(d, many...)
+	for _, limit := range []int{0, 7, 500} {
+		got := uint64(0)
+		for after := uint64(0); ; {
+			page, err := h.client(h.viewer).Events(t.Context(), d.ID, after, limit)
+			ok(t, err)
+			for _, e := range page.Events {
+				if got++; e.Seq != got {
+					t.Fatalf("limit %d: event %d came as number %d", limit, e.Seq, got)
+				}
+			}
+			if after = page.Next; after == 0 {
+				break
+			}
+		}
+		if got != 1201 {
+			t.Errorf("limit %d: %d events, want 1201", limit, got)
+		}
 	}
 }
 
@@ -145,7 +198,7 @@ func TestRollbackCancelRemove(t *testing.T) {
 	c := h.client(h.deployer)
 	d := h.accept("v1")
 	h.complete(d)
-	rolled, err := c.Rollback(t.Context(), d.ID, v1.RollbackRequest{Reason: "Application errors detected", TargetVersion: "v1.9.0"})
+	rolled, err := c.Rollback(t.Context(), d.ID, v1.RollbackRequest{Reason: " Application\n\terrors detected\n", TargetVersion: "v1.9.0"})
 	ok(t, err)
 	work, err := h.store.Work(t.Context(), shop)
 	ok(t, err)

@@ -2,9 +2,12 @@ package server_test
 
 import (
 	"bufio"
+	"bytes"
+	"compress/gzip"
 	"fmt"
 	"net"
 	"net/http"
+	"runtime"
 	"strings"
 	"testing"
 	"time"
@@ -57,6 +60,9 @@ func TestBadInput(t *testing.T) {
 		"limit too small":      {call{path: deployments + "?limit=0"}, 422, []string{`"location":"query.limit"`}},
 		"control characters":   {call{path: deployments + "?application=%00"}, 400, []string{"control characters"}},
 		"control in the path":  {call{path: deployments + "/%0a"}, 400, []string{"control characters"}},
+		"too many events":      {call{path: deployments + "/" + d.ID + "/events?limit=501"}, 422, []string{`"location":"query.limit"`}},
+		"long reason":          {start(`{"name":"a","version":"1","reason":"` + strings.Repeat("x", 1001) + `"}`), 422, []string{`"location":"body.reason"`}},
+		"long target":          {call{method: "POST", path: deployments + "/" + d.ID + "/rollback", token: h.deployer, body: `{"target_version":"` + strings.Repeat("x", 129) + `"}`}, 422, []string{`"location":"body.target_version"`}},
 		"bad audit cursor":     {call{path: "/api/v1/audit?cursor=x", token: h.admin}, 422, []string{`"location":"query.cursor"`}},
 		"unknown id":           {call{path: deployments + "/ffffffff-0000-0000-0000-000000000000"}, 404, []string{"there is no deployment"}},
 		"unknown prefix":       {call{path: deployments + "/zzzz"}, 404, []string{"there is no deployment"}},
@@ -122,6 +128,33 @@ func TestGoodHostsAndOrigins(t *testing.T) {
 	}
 }
 
+// TestACompressedBodyIsNotUnpacked: half a megabyte that would become half a
+// gigabyte.
+func TestACompressedBodyIsNotUnpacked(t *testing.T) {
+	h := newHost(t, options{anonymous: true}) // alone: memory is counted for the process
+	const size = 512 << 20
+	var bomb bytes.Buffer
+	writer := gzip.NewWriter(&bomb)
+	zeros := make([]byte, 1<<20)
+	for range size / len(zeros) {
+		_, err := writer.Write(zeros)
+		ok(t, err)
+	}
+	ok(t, writer.Close())
+	var before, after runtime.MemStats
+	runtime.ReadMemStats(&before)
+	for _, header := range []map[string]string{{"Content-Encoding": "gzip"}, {"content-encoding": "gzip"}} {
+		got := h.do(call{method: http.MethodGet, path: "/api/v1/deployments", body: bomb.String(), header: header})
+		if got.status != http.StatusUnsupportedMediaType || !strings.Contains(got.problem.Detail, "compressed") {
+			t.Errorf("%d %s", got.status, got.body)
+		}
+	}
+	runtime.ReadMemStats(&after)
+	if grown := after.TotalAlloc - before.TotalAlloc; grown > size/4 {
+		t.Errorf("%d MiB were allocated for %d KiB", grown>>20, bomb.Len()>>10)
+	}
+}
+
 // TestRawRequests: what no HTTP client would send.
 func TestRawRequests(t *testing.T) {
 	t.Parallel()
@@ -138,6 +171,7 @@ func TestRawRequests(t *testing.T) {
 		"no host":         {"GET /api/v1/deployments HTTP/1.0\r\n\r\n", 403},
 		"no request line": {"nonsense\r\n\r\n", 400},
 		"both lengths":    {"POST /api/v1/deployments HTTP/1.1\r\nHost: localhost\r\nContent-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n", 400},
+		"two encodings":   {"POST /api/v1/deployments HTTP/1.1\r\nHost: localhost\r\nContent-Encoding:\r\nContent-Encoding: gzip\r\nContent-Length: 2\r\n\r\n{}", 415},
 		"too large":       {"POST /api/v1/deployments HTTP/1.1\r\nHost: localhost\r\nContent-Length: 5000000\r\n\r\n{", 413},
 		"negative length": {"POST /api/v1/deployments HTTP/1.1\r\nHost: localhost\r\nContent-Length: -5\r\n\r\n", 400},
 	}

@@ -1,6 +1,9 @@
 package server
 
 import (
+	"strings"
+	"unicode"
+
 	v1 "github.com/apm-deploy/apm/api/v1"
 	"github.com/apm-deploy/apm/host/internal/deployment"
 )
@@ -34,6 +37,11 @@ func given(reason string) string {
 		return "not given"
 	}
 	return reason
+}
+
+// oneLine makes one line of what a person gave: it stands in reason lines.
+func oneLine(text string) string {
+	return strings.Join(strings.FieldsFunc(text, func(r rune) bool { return unicode.IsSpace(r) || unicode.IsControl(r) }), " ")
 }
 
 // stepOf translates what a run did to one component.

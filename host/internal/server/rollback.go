@@ -25,7 +25,7 @@ func (s *Server) registerRollback() {
 	}, s.cancel)
 	add(s, operation{
 		method: http.MethodGet, path: "/api/v1/deployments/{id}/rollback-candidates", id: "list-rollback-candidates", tag: "deployments",
-		summary: "List the versions to roll back to", description: "Newest first.",
+		summary: "List the versions to roll back to", description: "The default first, then newest first.",
 		errors: []int{http.StatusNotFound, http.StatusConflict},
 	}, s.candidates)
 }
@@ -55,7 +55,7 @@ func (s *Server) rollback(ctx context.Context, in *rollbackInput) (*acceptedOutp
 		return &acceptedOutput{Status: http.StatusOK, Body: planOf(plan)}, nil
 	}
 	wish := deployment.RollbackWish{
-		Reason: request.Reason, TargetVersion: request.TargetVersion, Planned: plannedFrom(request.Planned),
+		Reason: oneLine(request.Reason), TargetVersion: request.TargetVersion, Planned: plannedFrom(request.Planned),
 	}
 	d, err = s.parts.Engine.Rollback(ctx, d.ID, wish, callerOf(ctx).Actor)
 	if err != nil {
@@ -84,7 +84,7 @@ func (s *Server) cancel(ctx context.Context, in *cancelInput) (*cancelledOutput,
 	}
 	reason := ""
 	if in.Body != nil {
-		reason = in.Body.Reason
+		reason = oneLine(in.Body.Reason)
 	}
 	d, err = s.parts.Engine.Cancel(ctx, d.ID, reason, callerOf(ctx).Actor)
 	if err != nil {
@@ -112,9 +112,9 @@ func (s *Server) candidates(ctx context.Context, in *DeploymentPath) (*candidate
 		return nil, err
 	}
 	out := &candidatesOutput{Body: v1.RollbackCandidateList{Candidates: make([]v1.RollbackCandidate, 0, len(list))}}
-	for i, c := range list {
+	for _, c := range list {
 		out.Body.Candidates = append(out.Body.Candidates, v1.RollbackCandidate{
-			Version: c.Version, DeploymentID: c.ID, CompletedAt: completedAt(c), Default: i == 0,
+			Version: c.Version, DeploymentID: c.ID, CompletedAt: completedAt(c), Default: c.ID == d.Previous,
 		})
 	}
 	return out, nil

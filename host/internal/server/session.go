@@ -215,6 +215,8 @@ func (s *session) finish(err error, within time.Duration) {
 		code, text = websocket.CloseGoingAway, "the host goes away; connect again with after"
 	case errors.Is(err, errRevoked):
 		code, text = websocket.ClosePolicyViolation, err.Error()
+	case errors.Is(err, errCrowded):
+		code, text = websocket.CloseTryAgainLater, err.Error()
 	case errors.Is(err, errGone):
 		code, text = websocket.CloseNormalClosure, err.Error()
 	case errors.Is(err, errSlow):

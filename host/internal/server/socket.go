@@ -38,7 +38,7 @@ func (s *Server) serveSocket(c *fiber.Ctx, who caller) error {
 		return fiber.ErrUpgradeRequired
 	}
 	if s.sockets.full() {
-		return fiber.NewError(http.StatusServiceUnavailable, "no more WebSocket clients can be served now")
+		return fiber.NewError(http.StatusServiceUnavailable, errCrowded.Error())
 	}
 	if tcp, ok := c.Context().Conn().(*net.TCPConn); ok {
 		if err := tcp.SetWriteBuffer(socketBuffer); err != nil {
@@ -61,8 +61,8 @@ func (s *Server) serveSocket(c *fiber.Ctx, who caller) error {
 func (s *Server) converse(conn *websocket.Conn, who caller, want wanted) {
 	ctx, cancel := context.WithCancelCause(context.Background())
 	session := newSession(conn.Conn, s.config, s.log, s.metrics.sent)
-	if !s.sockets.enter(session, cancel) {
-		session.finish(errGoingAway, closeTime)
+	if err := s.sockets.enter(session, cancel); err != nil {
+		session.finish(err, closeTime)
 		return
 	}
 	defer s.sockets.leave(session)

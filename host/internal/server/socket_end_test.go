@@ -178,3 +178,11 @@ func TestFeedFollowsAllAndResumes(t *testing.T) {
 		}
 	}
 }
+
+// TestMaxSocketsHoldsForThoseThatComeTogether: all of them saw room.
+func TestMaxSocketsHoldsForThoseThatComeTogether(t *testing.T) {
+	t.Parallel()
+	if got := server.EnterAll(3, 10); got != 3 {
+		t.Errorf("%d clients, want 3", got)
+	}
+}

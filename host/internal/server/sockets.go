@@ -13,6 +13,7 @@ var (
 	errRevoked   = errors.New("the token is no longer valid")
 	errHungUp    = errors.New("the client hung up")
 	errGone      = errors.New("the deployment was removed from the history")
+	errCrowded   = errors.New("no more WebSocket clients can be served now")
 )
 
 // sockets counts the live WebSocket clients, which no server shutdown knows of,
@@ -45,15 +46,19 @@ func (s *sockets) full() bool {
 	return s.closing || len(s.live) >= s.max
 }
 
-// enter counts a session, and says whether it may go on.
-func (s *sockets) enter(session *session, cancel context.CancelCauseFunc) bool {
+// enter counts a session in, or says why it may not go on. Between full and
+// here others may have come.
+func (s *sockets) enter(session *session, cancel context.CancelCauseFunc) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.closing {
-		return false
+	switch {
+	case s.closing:
+		return errGoingAway
+	case len(s.live) >= s.max:
+		return errCrowded
 	}
 	s.live[session] = cancel
-	return true
+	return nil
 }
 
 // leave counts it out.

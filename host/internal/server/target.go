@@ -160,7 +160,7 @@ func (s *Server) remove(ctx context.Context, in *removeInput) (*acceptedOutput, 
 	if err != nil {
 		return nil, err
 	}
-	d, err := s.parts.Engine.Remove(ctx, target, request.Reason, plannedFrom(request.Planned), who.Actor, key)
+	d, err := s.parts.Engine.Remove(ctx, target, oneLine(request.Reason), plannedFrom(request.Planned), who.Actor, key)
 	if err != nil {
 		return nil, err
 	}
