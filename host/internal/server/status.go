@@ -27,7 +27,7 @@ func statusOf(d *deployment.Deployment, a around) v1.Deployment {
 		HealthChecks: []v1.HealthCheck{}, Components: make([]v1.Component, 0, len(d.Components)),
 		Stages: stagesOf(d.Runs), PreviousVersion: d.PreviousVersion,
 		Actor: d.Actor.String(), AcceptedAt: d.AcceptedAt, UpdatedAt: d.UpdatedAt,
-		EndedAt: timeOf(d.EndedAt), Seq: d.Seq,
+		EndedAt: endOf(d), Seq: d.Seq,
 	}
 	if w := d.Waiting; w != nil {
 		body.Waiting = &v1.Waiting{Kind: string(w.Kind), For: w.For, Since: w.Since, Position: a.Position}
@@ -44,6 +44,15 @@ func statusOf(d *deployment.Deployment, a around) v1.Deployment {
 		}
 	}
 	return body
+}
+
+// endOf returns when the deployment ended, nil while a run is open: also a
+// rollback that waits for its turn, which leaves the status as it is.
+func endOf(d *deployment.Deployment) *time.Time {
+	if r := d.Run(); r != nil && r.Open() {
+		return nil
+	}
+	return timeOf(d.EndedAt)
 }
 
 // platformsOf returns the platforms a deployment has components on, sorted.

@@ -10,7 +10,7 @@ import (
 // timelineOf returns the history of a deployment as spans. Parents are named:
 // stages and components belong to their run, operations to their component.
 func timelineOf(d *deployment.Deployment) v1.Timeline {
-	t := v1.Timeline{StartedAt: d.AcceptedAt, EndedAt: timeOf(d.EndedAt), Spans: []v1.Span{}}
+	t := v1.Timeline{StartedAt: d.AcceptedAt, EndedAt: endOf(d), Spans: []v1.Span{}}
 	for i := range d.Runs {
 		r := &d.Runs[i]
 		run := fmt.Sprintf("run %d", r.Number)
