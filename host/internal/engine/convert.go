@@ -48,7 +48,10 @@ func contentDigest(state []byte) string {
 	return hex.EncodeToString(sum[:])
 }
 
-func toHandle(h deployment.Handle) sdk.Handle { return sdk.Handle{Version: h.Version, State: h.State} }
+func toHandle(h deployment.Handle) sdk.Handle {
+	return sdk.Handle{Version: h.Version, State: h.State}
+}
+
 func fromHandle(h sdk.Handle) deployment.Handle {
 	return deployment.Handle{Version: h.Version, State: h.State}
 }

@@ -15,8 +15,6 @@ var (
 	errCancelled = errors.New("cancelled")
 	// errSibling ends a component's course because another component failed.
 	errSibling = errors.New("another component failed")
-	// errUncertain: a call that changes the platform was not answered.
-	errUncertain = errors.New("outcome of the call unknown")
 )
 
 // deadlineError ends a course because its time is up.

@@ -78,7 +78,7 @@ func TestStoreAwayForAWhile(t *testing.T) {
 			b := s.base(t)
 			want, _ := undisturbed(t, s, b)
 			r, id := b.rig(t)
-			r.wrap = func(real store.Store) engine.Store { return &patchy{Store: real, away: 7} }
+			r.wrap = func(s store.Store) engine.Store { return &patchy{Store: s, away: 7} }
 			r.run()
 			id = s.does(r, id)
 			d := r.await(id, s.runs)
