@@ -65,7 +65,9 @@ func Serve(ctx context.Context, options Options) (err error) {
 		settings.DataDir = options.DataDir
 	}
 	if options.Listen != "" {
-		settings.Server.Listen = options.Listen
+		if err := settings.ListenOn(options.Listen); err != nil {
+			return err
+		}
 	}
 	for _, warning := range settings.Warnings {
 		log.Warn("config.hcl", "problem", warning.String())

@@ -37,12 +37,12 @@ func Run(ctx context.Context, streams Streams, args []string) ExitCode {
 	s := newSession(streams)
 	root := newRoot(s)
 	root.SetArgs(args)
-	err := root.ExecuteContext(ctx)
+	cmd, err := root.ExecuteContextC(ctx)
 	code := exitCode(err)
 	if err != nil && err.Error() != "" {
 		renderError(s.err, s.unreachable(err))
 		if code == ExitUsage {
-			fmt.Fprintf(s.err, "  %s --help shows how it is used\n", s.path)
+			fmt.Fprintf(s.err, "  %s --help shows how it is used\n", cmd.CommandPath())
 		}
 	}
 	return code
@@ -60,7 +60,6 @@ type session struct {
 	format output.Options
 	// reached is the URL of the host that was connected to last.
 	reached string
-	path    string // of the command that runs, "apm deploy start"
 }
 
 // globals are the flags that every command has.
@@ -77,7 +76,6 @@ func newSession(streams Streams) *session {
 		getenv:  streams.Getenv,
 		program: streams.Program,
 		format:  output.Options{Format: output.Table},
-		path:    "apm",
 	}
 }
 

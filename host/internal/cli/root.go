@@ -6,8 +6,10 @@ import (
 	"strings"
 
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 
 	"github.com/apm-deploy/apm/host/internal/cli/output"
+	"github.com/apm-deploy/apm/host/internal/config"
 )
 
 // newRoot returns the whole tree of commands.
@@ -27,12 +29,9 @@ Exit codes: 0 done, 1 error, 2 usage, 3 deployment failed, 4 not allowed,
 		Example: `  apm serve
   apm deploy start --name my-app --version v2.0.0 --watch
   apm deploy list --status completed --limit 10`,
-		SilenceErrors: true,
-		SilenceUsage:  true,
-		PersistentPreRunE: func(cmd *cobra.Command, _ []string) error {
-			s.path = cmd.CommandPath()
-			return s.checkFormat()
-		},
+		SilenceErrors:     true,
+		SilenceUsage:      true,
+		PersistentPreRunE: func(*cobra.Command, []string) error { return s.checkFormat() },
 	},
 		newServe(s), newDemo(s), newDoctor(s), newDeploy(s), newPlugin(s), newConfig(s),
 		newToken(s), newAudit(s), newCompletion(), newVersion(s),
@@ -41,10 +40,7 @@ Exit codes: 0 done, 1 error, 2 usage, 3 deployment failed, 4 not allowed,
 	root.SetIn(s.in)
 	root.SetOut(s.out)
 	root.SetErr(s.err)
-	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
-		s.path = cmd.CommandPath()
-		return usage(err)
-	})
+	root.SetFlagErrorFunc(flagError)
 
 	flags := root.PersistentFlags()
 	flags.StringVar(&s.flags.url, "url", "", "the host's `URL` (APM_URL; default: the one that runs on the data directory)")
@@ -62,6 +58,20 @@ func (s *session) checkFormat() error {
 		return usage(errors.New("--jq and --template exclude each other"))
 	}
 	return nil
+}
+
+// flagError adds to an unknown flag the one that was most likely meant.
+func flagError(cmd *cobra.Command, err error) error {
+	var unknown *pflag.NotExistError
+	if !errors.As(err, &unknown) || unknown.GetSpecifiedShortnames() != "" {
+		return usage(err)
+	}
+	var known []string
+	cmd.Flags().VisitAll(func(f *pflag.Flag) { known = append(known, f.Name) })
+	if near := config.Nearest(unknown.GetSpecifiedName(), known); near != "" {
+		err = fmt.Errorf("%w; did you mean --%s?", err, near)
+	}
+	return usage(err)
 }
 
 // group makes a command that only holds others.

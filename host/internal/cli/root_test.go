@@ -120,31 +120,32 @@ func TestUsageErrors(t *testing.T) {
 	for name, test := range map[string]struct {
 		args []string
 		want string
+		help string // of which command is pointed to
 	}{
-		"unknown command":    {[]string{"deplyo"}, `did you mean "deploy"?`},
-		"unknown subcommand": {[]string{"deploy", "lst"}, `did you mean "list"?`},
-		"unknown flag":       {[]string{"deploy", "list", "--platformm", "x"}, "unknown flag: --platformm"},
-		"unknown format":     {[]string{"deploy", "list", "-o", "xml"}, "must be one of table, wide, json, yaml, jsonl"},
-		"bad status":         {[]string{"deploy", "list", "--status", "done"}, "one of pending, preparing"},
-		"bad limit":          {[]string{"deploy", "list", "--limit", "0"}, "at least 1"},
-		"missing id":         {[]string{"deploy", "status"}, "the argument ID is missing"},
-		"too many":           {[]string{"deploy", "status", "a", "b"}, `unexpected argument "b"`},
-		"too many files":     {[]string{"config", "validate", "a", "b"}, `unexpected argument "b"`},
-		"missing name":       {[]string{"deploy", "start", "--version", "v1"}, "--name is missing"},
-		"missing version":    {[]string{"deploy", "start", "--name", "a"}, "--version is missing"},
-		"jq and template":    {[]string{"deploy", "list", "--jq", ".", "--template", "x"}, "exclude each other"},
-		"remove needs yes":   {[]string{"deploy", "remove", "a", "--environment", "b"}, "--yes"},
-		"revoke needs yes":   {[]string{"token", "revoke", "a"}, "--yes"},
-		"bad role":           {[]string{"token", "create", "a", "--role", "root"}, "one of viewer, deployer, admin"},
-		"bad url":            {[]string{"deploy", "list", "--url", "localhost:8080"}, "http://HOST:PORT"},
-		"no plan":            {[]string{"deploy", "start", "--plan", filepath.Join("testdata", "no-such-file")}, "read the plan"},
-		"bad set":            {[]string{"deploy", "rollback", "a", "--dry-run", "--plan", "x"}, "exclude each other"},
-		"installation alone": {[]string{"doctor", "--installation", "x"}, "--clean"},
+		"unknown command":    {[]string{"deplyo"}, `did you mean "deploy"?`, "apm"},
+		"unknown subcommand": {[]string{"deploy", "lst"}, `did you mean "list"?`, "apm deploy"},
+		"unknown flag":       {[]string{"deploy", "list", "--platformm", "x"}, "unknown flag: --platformm; did you mean --platform?", "apm deploy list"},
+		"unknown format":     {[]string{"deploy", "list", "-o", "xml"}, "must be one of table, wide, json, yaml, jsonl", "apm deploy list"},
+		"bad status":         {[]string{"deploy", "list", "--status", "done"}, "one of pending, preparing", "apm deploy list"},
+		"bad limit":          {[]string{"deploy", "list", "--limit", "0"}, "at least 1", "apm deploy list"},
+		"missing id":         {[]string{"deploy", "status"}, "the argument ID is missing", "apm deploy status"},
+		"too many":           {[]string{"deploy", "status", "a", "b"}, `unexpected argument "b"`, "apm deploy status"},
+		"too many files":     {[]string{"config", "validate", "a", "b"}, `unexpected argument "b"`, "apm config validate"},
+		"missing name":       {[]string{"deploy", "start", "--version", "v1"}, "--name is missing", "apm deploy start"},
+		"missing version":    {[]string{"deploy", "start", "--name", "a"}, "--version is missing", "apm deploy start"},
+		"jq and template":    {[]string{"deploy", "list", "--jq", ".", "--template", "x"}, "exclude each other", "apm deploy list"},
+		"remove needs yes":   {[]string{"deploy", "remove", "a", "--environment", "b"}, "--yes", "apm deploy remove"},
+		"revoke needs yes":   {[]string{"token", "revoke", "a"}, "--yes", "apm token revoke"},
+		"bad role":           {[]string{"token", "create", "a", "--role", "root"}, "one of viewer, deployer, admin", "apm token create"},
+		"bad url":            {[]string{"deploy", "list", "--url", "localhost:8080"}, "http://HOST:PORT", "apm deploy list"},
+		"no plan":            {[]string{"deploy", "start", "--plan", filepath.Join("testdata", "no-such-file")}, "read the plan", "apm deploy start"},
+		"bad set":            {[]string{"deploy", "rollback", "a", "--dry-run", "--plan", "x"}, "exclude each other", "apm deploy rollback"},
+		"installation alone": {[]string{"doctor", "--installation", "x"}, "--clean", "apm doctor"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			code, stdout, stderr := run(t, env, test.args...)
-			if code != cli.ExitUsage || stdout != "" || !strings.Contains(stderr, test.want) || !strings.Contains(stderr, "--help") {
+			if code != cli.ExitUsage || stdout != "" || !strings.Contains(stderr, test.want) || !strings.Contains(stderr, " "+test.help+" --help shows") {
 				t.Errorf("exit %d, stdout %q, stderr %q; want exit 2 and %q", code, stdout, stderr, test.want)
 			}
 		})

@@ -7,6 +7,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/apm-deploy/apm/host/internal/app"
+	"github.com/apm-deploy/apm/host/internal/config"
 )
 
 func newServe(s *session) *cobra.Command {
@@ -22,6 +23,11 @@ on without it, and a host that starts again takes over where it was.`,
 			log, err := s.logger(level, format)
 			if err != nil {
 				return usage(err)
+			}
+			if listen != "" {
+				if err := new(config.Config).ListenOn(listen); err != nil {
+					return usage(fmt.Errorf("--listen: %w", err))
+				}
 			}
 			// Only what was named overrides config.hcl.
 			dir := first(s.flags.dataDir, s.getenv("APM_DATA_DIR"))

@@ -14,7 +14,7 @@ import (
 func (s *session) unreachable(err error) error {
 	var network *url.Error
 	var dial *net.OpError
-	if problemOf(err) != nil || (!errors.As(err, &network) && !errors.As(err, &dial)) {
+	if s.reached == "" || problemOf(err) != nil || (!errors.As(err, &network) && !errors.As(err, &dial)) {
 		return err
 	}
 	cause := err

@@ -16,6 +16,43 @@ import (
 	"github.com/apm-deploy/apm/sdk/schema"
 )
 
+func TestListenOn(t *testing.T) {
+	t.Parallel()
+	dir := write(t, map[string]string{"config.hcl": minimal, "anonymous.hcl": "server { anonymous = \"viewer\" }\n"})
+	for name, c := range map[string]struct {
+		file, listen string
+		says         []string // nothing: it is taken
+	}{
+		"a port":                     {"config.hcl", "localhost:9090", nil},
+		"every address":              {"config.hcl", "0.0.0.0:9090", nil},
+		"no port":                    {"config.hcl", "localhost", []string{`"localhost" is no address`, "write host:port"}},
+		"a port too high":            {"config.hcl", "localhost:65536", []string{"is no address", "write host:port"}},
+		"anonymous":                  {"anonymous.hcl", "[::1]:9090", nil},
+		"anonymous on every address": {"anonymous.hcl", "0.0.0.0:9090", []string{"server.anonymous of", "on loopback only", "remove it"}},
+		"anonymous on another host":  {"anonymous.hcl", "apm.example:9090", []string{"on loopback only"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			settings, err := config.Load(filepath.Join(dir, c.file))
+			if err != nil {
+				t.Fatal(err)
+			}
+			err = settings.ListenOn(c.listen)
+			if (err == nil) != (c.says == nil) {
+				t.Fatalf("error %v", err)
+			}
+			if want := map[bool]string{true: c.listen, false: "localhost:8080"}[err == nil]; settings.Server.Listen != want {
+				t.Errorf("it listens on %q, want %q", settings.Server.Listen, want)
+			}
+			for _, text := range c.says {
+				if !strings.Contains(err.Error(), text) {
+					t.Errorf("%v does not say %q", err, text)
+				}
+			}
+		})
+	}
+}
+
 func TestLoad(t *testing.T) {
 	t.Setenv("HOME", "/home/ada")
 	here, err := filepath.Abs("testdata")

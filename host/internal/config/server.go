@@ -1,6 +1,7 @@
 package config
 
 import (
+	"fmt"
 	"net"
 	"net/netip"
 	"net/url"
@@ -39,7 +40,7 @@ func (c *Config) readServer(o *object, ps *problems) {
 				ps.add(s.locate([]string{"allowed_hosts", strconv.Itoa(i)}), `write a host without port, as in "localhost" or "[::1]"`, "%s is no host", quote(one))
 			}
 		}
-	} else if ip, err := netip.ParseAddr(host); host != "" && (err != nil || !ip.IsUnspecified()) {
+	} else {
 		c.allowHost(host)
 	}
 	c.Server.AllowedOrigins = s.texts("allowed_origins")
@@ -53,8 +54,32 @@ func (c *Config) readServer(o *object, ps *problems) {
 	}
 }
 
-// allowHost adds the host that the server listens on.
+// ListenOn puts an address in the place of server.listen. The rules are the same.
+func (c *Config) ListenOn(listen string) error {
+	host, ok := listenHost(listen)
+	switch {
+	case !ok:
+		return &deployment.Error{
+			Code: deployment.Invalid, Message: quote(listen) + " is no address to listen on",
+			Remedy: `write host:port, as in "localhost:8080"`,
+		}
+	case c.Server.Anonymous != "" && !isLoopback(host):
+		return &deployment.Error{
+			Code:    deployment.Invalid,
+			Message: fmt.Sprintf("server.anonymous of %s is possible on loopback only, not on %s", c.File, quote(listen)),
+			Remedy:  `remove it there, or listen on "localhost:8080"`,
+		}
+	}
+	c.Server.Listen = listen
+	c.allowHost(host)
+	return nil
+}
+
+// allowHost adds the host that the server listens on, if it names one.
 func (c *Config) allowHost(host string) {
+	if ip, err := netip.ParseAddr(host); host == "" || err == nil && ip.IsUnspecified() {
+		return
+	}
 	if strings.Contains(host, ":") {
 		host = "[" + host + "]"
 	}

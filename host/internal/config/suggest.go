@@ -25,6 +25,9 @@ func suggest(name string, known []string) string {
 	return "known here: " + strings.Join(known, ", ")
 }
 
+// Nearest returns the known name that was most likely meant by name, or "".
+func Nearest(name string, known []string) string { return nearest(name, known) }
+
 // nearest returns the known name with the smallest edit distance to name, or ""
 // when none is near enough to be meant.
 func nearest(name string, known []string) string {

@@ -4,7 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"net"
+	"os"
 	"syscall"
 
 	"github.com/apm-deploy/apm/host/internal/deployment"
@@ -59,7 +61,7 @@ func listenOn(ctx context.Context, host, port string) (net.Listener, error) {
 		return listener, nil
 	}
 	if !errors.Is(err, syscall.EADDRINUSE) {
-		return nil, fmt.Errorf("listen on %q: %w", address, err)
+		return nil, refused(address, err)
 	}
 	message := fmt.Sprintf("listen: %s is in use", address)
 	if holder := portHolder(port); holder != "" {
@@ -68,5 +70,26 @@ func listenOn(ctx context.Context, host, port string) (net.Listener, error) {
 	return nil, &deployment.Error{
 		Code: deployment.Conflict, Message: message, Err: err,
 		Remedy: "end that process, or set another port in server.listen of config.hcl",
+	}
+}
+
+// refused says why an address cannot be taken.
+func refused(address string, err error) error {
+	cause := err
+	var operation *net.OpError
+	if errors.As(err, &operation) {
+		cause = operation.Err
+	}
+	var call *os.SyscallError
+	if errors.As(cause, &call) {
+		cause = call.Err
+	}
+	remedy := `name an address of this machine in server.listen of config.hcl, such as "localhost:8080"`
+	if errors.Is(err, fs.ErrPermission) {
+		remedy = "set a port from 1024 on in server.listen of config.hcl, or give the host's user the right to this one"
+	}
+	return &deployment.Error{
+		Code: deployment.Invalid, Err: err, Remedy: remedy,
+		Message: fmt.Sprintf("listen: %s cannot be taken: %v", address, cause),
 	}
 }

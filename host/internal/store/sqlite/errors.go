@@ -11,6 +11,7 @@ import (
 
 // Primary result codes of SQLite, https://sqlite.org/rescode.html.
 const (
+	codeError        = 1
 	codePerm         = 3
 	codeBusy         = 5
 	codeLocked       = 6

@@ -91,13 +91,13 @@ func (s *Store) foreign(why string) error {
 	return &deployment.Error{
 		Code:    deployment.Invalid,
 		Message: fmt.Sprintf("database %s is not one of apm: %s", s.path, why),
-		Remedy:  "name another file; this one was left as it is",
+		Remedy:  "name another data directory, or move the file away; it was left as it is",
 	}
 }
 
 // refused says that the file or its directory cannot be written.
 func (s *Store) refused(err error) error {
-	return unavailable(err, "give the user that runs apm the right to write the file and its directory, or name another file",
+	return unavailable(err, "give the user that runs apm the right to write the file and its directory, or name another data directory",
 		"database %s cannot be opened for writing: %v", s.path, errors.Unwrap(err))
 }
 
@@ -112,13 +112,16 @@ func (s *Store) opening(err error) error {
 		return unavailable(err, "end the program that has it locked (a shell, a backup), then start again",
 			"database %s is locked by another process", s.path)
 	case codeReadOnly, codeCantOpen, codePerm:
-		return unavailable(err, "give the user that runs apm the right to write the file and its directory, or name another file",
+		return unavailable(err, "give the user that runs apm the right to write the file and its directory, or name another data directory",
 			"database %s is read-only", s.path)
 	case codeNotADatabase:
 		return s.foreign("it is no SQLite database")
 	case codeCorrupt:
 		return unavailable(err, "restore a backup of it",
 			"database %s is damaged", s.path)
+	case codeError:
+		return unavailable(err, "restore a backup of it",
+			"database %s does not have the tables of apm: it is damaged, or was changed by hand", s.path)
 	case codeFull:
 		return unavailable(err, "make room on its disk, then start again",
 			"database %s: the disk is full", s.path)

@@ -69,7 +69,7 @@ func TestOpenRefusesWhatIsNotOurs(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			refused(t, elsewhere(t, directory), deployment.Invalid, "not one of apm", "another file")
+			refused(t, elsewhere(t, directory), deployment.Invalid, "not one of apm", "another data directory")
 			after, err := os.ReadFile(filepath.Join(directory, "apm.db"))
 			if err != nil || !bytes.Equal(before, after) {
 				t.Errorf("the file was changed (%v)", err)
@@ -87,6 +87,26 @@ func TestOpenRefusesNewerSchema(t *testing.T) {
 	}
 	run(t, raw(t, directory), `INSERT INTO goose_db_version (version_id, is_applied) VALUES (99, 1)`)
 	refused(t, c, deployment.Unavailable, "version 99", "newer apm")
+}
+
+func TestOpenRefusesOtherTables(t *testing.T) {
+	t.Parallel()
+	for name, statement := range map[string]string{
+		"no schema version": `DROP TABLE goose_db_version`,
+		"a table less":      `DROP TABLE targets`,
+		"a table changed":   `ALTER TABLE installation RENAME COLUMN seal TO label`,
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			directory := t.TempDir()
+			c := config(t, directory)
+			if err := open(t, c).Close(); err != nil {
+				t.Fatal(err)
+			}
+			run(t, raw(t, directory), `PRAGMA foreign_keys = 0`, statement)
+			refused(t, c, deployment.Unavailable, "tables of apm", "restore a backup")
+		})
+	}
 }
 
 func TestOpenRefusesAnotherKey(t *testing.T) {
