@@ -2,6 +2,8 @@ package plugintest
 
 import (
 	"bytes"
+	"crypto/ecdsa"
+	"crypto/elliptic"
 	"encoding/json"
 	"errors"
 	"os"
@@ -28,6 +30,9 @@ func cleanStart(b *bench) {
 	}
 	if !p.plugin.IsCA || p.plugin.VerifyHostname("localhost") != nil {
 		b.Error("the plugin's certificate must be its own authority (CA:true) and name localhost")
+	}
+	if key, ok := p.plugin.PublicKey.(*ecdsa.PublicKey); !ok || key.Curve != elliptic.P256() {
+		b.Errorf("the plugin's certificate has a %s key, not one of P-256", p.plugin.PublicKeyAlgorithm)
 	}
 	stranger, err := p.dialWithout()
 	if err != nil {

@@ -75,7 +75,7 @@ func start(t testing.TB, command, env []string) (*Process, error) {
 	}
 	p.RunDir = runDir
 	t.Cleanup(func() { _ = os.RemoveAll(runDir) })
-	certificate, pem, err := newCertificate()
+	certificate, pem, err := wire.NewCertificate()
 	if err != nil {
 		return p, err
 	}
@@ -83,7 +83,7 @@ func start(t testing.TB, command, env []string) (*Process, error) {
 	p.cmd.Env = append([]string{
 		"PATH=" + os.Getenv("PATH"), "HOME=" + os.Getenv("HOME"), "TMPDIR=" + os.TempDir(),
 		wire.Handshake.MagicCookieKey + "=" + wire.Handshake.MagicCookieValue,
-		"PLUGIN_PROTOCOL_VERSIONS=1", "PLUGIN_CLIENT_CERT=" + pem, "PLUGIN_UNIX_SOCKET_DIR=" + runDir,
+		"PLUGIN_PROTOCOL_VERSIONS=1", wire.EnvClientCert + "=" + pem, "PLUGIN_UNIX_SOCKET_DIR=" + runDir,
 		"APM_PLUGIN_LIFELINE_FD=3", "APM_PLUGIN_LOG_LEVEL=debug",
 	}, env...)
 	first, err := p.run(t)

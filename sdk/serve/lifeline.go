@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"os"
 	"sync"
+	"syscall"
 	"time"
 )
 
@@ -27,6 +28,8 @@ func holdLifeline() (<-chan struct{}, error) {
 	lost := make(chan struct{})
 	leave := sync.OnceFunc(func() { close(lost) })
 	if given {
+		// It came to us by exec; what the plugin starts must not have it.
+		syscall.CloseOnExec(int(fd))
 		pipe := os.NewFile(fd, "lifeline")
 		if pipe == nil {
 			return nil, fmt.Errorf("open lifeline: descriptor %d is not valid", fd)

@@ -83,10 +83,13 @@ func serve(plugin sdk.Plugin, log *slog.Logger, level slog.Level, stdout, stderr
 		return 1
 	}
 	var once sync.Once
-	served := wire.Serve(server, stderr, level, func() {
+	served, err := wire.Serve(server, stderr, level, func() {
 		// go-plugin has put pipes in their place, which nobody may ever read.
 		once.Do(func() { os.Stdout, os.Stderr = stderr, stderr })
 	})
+	if err != nil {
+		log.Error("serve plugin", "error", err)
+	}
 	if !served {
 		return 1
 	}

@@ -55,6 +55,12 @@ func (p *talker) Configure(_ context.Context, r sdk.ConfigureRequest) (diag.Diag
 	return nil, nil
 }
 
+// Snapshot starts a process and says which descriptors it has.
+func (p *talker) Snapshot(ctx context.Context, _ sdk.SnapshotRequest) (sdk.SnapshotResult, error) {
+	open, err := exec.CommandContext(ctx, "sh", "-c", "for n in 3 4 5 6 7 8 9; do (: <&$n) 2>/dev/null && echo $n; done; true").Output()
+	return sdk.SnapshotResult{ObservedDigest: string(open)}, err
+}
+
 func (p *talker) Probe(ctx context.Context, _ sdk.ProbeRequest) (sdk.ProbeResult, error) {
 	<-ctx.Done()
 	return sdk.ProbeResult{}, ctx.Err()
@@ -176,6 +182,19 @@ func TestLifeline(t *testing.T) {
 	}
 }
 
+// What a plugin starts must not hold the lifeline, or what else the host gave it.
+func TestLifelineIsNotInherited(t *testing.T) {
+	t.Parallel()
+	client := self(t, "talker").Client()
+	if _, err := client.Configure(t.Context(), sdk.ConfigureRequest{}); err != nil {
+		t.Fatal(err)
+	}
+	result, err := client.Snapshot(t.Context(), sdk.SnapshotRequest{})
+	if err != nil || result.ObservedDigest != "" {
+		t.Errorf("a process that the plugin starts has the descriptors %q, %v", result.ObservedDigest, err)
+	}
+}
+
 func TestInterruptIsLeftToTheHost(t *testing.T) {
 	t.Parallel()
 	p := self(t, "talker")
@@ -216,6 +235,16 @@ func run(t *testing.T, env ...string) (code int, stdout, stderr string) {
 	return cmd.ProcessState.ExitCode(), out.String(), errs.String()
 }
 
+// certificate is a variable of the contract.
+func certificate(t *testing.T) string {
+	t.Helper()
+	_, text, err := wire.NewCertificate()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return wire.EnvClientCert + "=" + text
+}
+
 func TestStartsThatFail(t *testing.T) {
 	t.Parallel()
 	cookie := wire.Handshake.MagicCookieKey + "=" + wire.Handshake.MagicCookieValue
@@ -231,7 +260,9 @@ func TestStartsThatFail(t *testing.T) {
 		"bad lifeline":     {[]string{talks, cookie, "APM_PLUGIN_LIFELINE_FD=x"}, "APM_PLUGIN_LIFELINE_FD"},
 		"closed lifeline":  {[]string{talks, cookie, "APM_PLUGIN_LIFELINE_FD=77"}, "descriptor 77"},
 		"broken plugin":    {[]string{broken, cookie}, "Plugin.Version is empty"},
-		"no directory":     {[]string{talks, cookie, "PLUGIN_UNIX_SOCKET_DIR=/nonexistent"}, "plugin init error"},
+		"no directory":     {[]string{talks, cookie, certificate(t), "PLUGIN_UNIX_SOCKET_DIR=/nonexistent"}, "plugin init error"},
+		"no certificate":   {[]string{talks, cookie}, "PLUGIN_CLIENT_CERT is not set"},
+		"bad certificate":  {[]string{talks, cookie, "PLUGIN_CLIENT_CERT=x"}, "no certificate in PEM"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -257,7 +288,7 @@ func TestParentDies(t *testing.T) {
 	cmd := exec.CommandContext(ctx, "sh", "-c", `"$0" >"$1" 2>&1 & while ! grep -q unix "$1"; do sleep 0.05; done`, os.Args[0], filepath.Join(dir, "out"))
 	cmd.Env = []string{
 		"PATH=" + os.Getenv("PATH"), "HOME=" + os.Getenv("HOME"), envRole + "=talker", "PLUGIN_UNIX_SOCKET_DIR=" + dir,
-		wire.Handshake.MagicCookieKey + "=" + wire.Handshake.MagicCookieValue,
+		wire.Handshake.MagicCookieKey + "=" + wire.Handshake.MagicCookieValue, certificate(t),
 	}
 	if out, err := cmd.CombinedOutput(); err != nil {
 		t.Fatalf("%v: %s", err, out)

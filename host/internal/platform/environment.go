@@ -4,15 +4,16 @@ import (
 	"os"
 	"slices"
 	"strings"
+
+	"github.com/apm-deploy/apm/sdk/wire"
 )
 
 // The variables of the wire contract that go-plugin does not set itself.
 const (
-	envClientCert = "PLUGIN_CLIENT_CERT"
-	envSocketDir  = "PLUGIN_UNIX_SOCKET_DIR"
-	envLifeline   = "APM_PLUGIN_LIFELINE_FD"
-	envLogLevel   = "APM_PLUGIN_LOG_LEVEL"
-	lifelineFD    = "3" // the first of ExtraFiles
+	envSocketDir = "PLUGIN_UNIX_SOCKET_DIR"
+	envLifeline  = "APM_PLUGIN_LIFELINE_FD"
+	envLogLevel  = "APM_PLUGIN_LOG_LEVEL"
+	lifelineFD   = "3" // the first of ExtraFiles
 )
 
 // always are the variables that every plugin inherits.
@@ -33,7 +34,7 @@ func environment(p Plugin, goPlugin []string, socketDir, clientCert string) []st
 	}
 	env = append(env, goPlugin...)
 	return append(env,
-		envClientCert+"="+clientCert,
+		wire.EnvClientCert+"="+clientCert,
 		envSocketDir+"="+socketDir,
 		envLifeline+"="+lifelineFD,
 		envLogLevel+"="+level,

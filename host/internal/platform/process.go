@@ -52,7 +52,7 @@ func start(ctx context.Context, l launch) (*process, error) {
 		log = log.With("platform", l.platform)
 	}
 	p := &process{tail: &tail{}, stopTime: l.times.Stop}
-	certificate, clientPEM, err := newCertificate()
+	certificate, clientPEM, err := wire.NewCertificate()
 	if err != nil {
 		return nil, err
 	}
