@@ -20,13 +20,16 @@ type course struct {
 	// on is called when the course is under way, and makes it go bad where it is
 	// to; nil: nothing.
 	on     func(h *harness.Host, id string)
-	points map[string]func() func(apiv1.Event) bool
+	points map[string]moment
 
 	status  string
 	path    []string
 	starts  []string // versions, in the order in which instances were started
 	version string   // that is served in the end
 }
+
+// moment waits until a course has come to a point.
+type moment func(h *harness.Host, id string, after uint64)
 
 // victims are who is killed.
 var victims = map[string]func(h *harness.Host){
@@ -46,15 +49,15 @@ var victims = map[string]func(h *harness.Host){
 // run runs the undisturbed course, and one for each point and victim.
 func (c course) run(t *testing.T) {
 	t.Run("undisturbed", func(t *testing.T) { c.disturb(t, nil, nil) })
-	for point, is := range c.points {
+	for point, comes := range c.points {
 		for victim, kill := range victims {
-			t.Run(point+"/"+victim, func(t *testing.T) { c.disturb(t, is(), kill) })
+			t.Run(point+"/"+victim, func(t *testing.T) { c.disturb(t, comes, kill) })
 		}
 	}
 }
 
 // disturb runs the course and kills at a point.
-func (c course) disturb(t *testing.T, is func(apiv1.Event) bool, kill func(*harness.Host)) {
+func (c course) disturb(t *testing.T, comes moment, kill func(*harness.Host)) {
 	t.Parallel()
 	atOnce <- struct{}{}
 	t.Cleanup(func() { <-atOnce })
@@ -71,8 +74,8 @@ func (c course) disturb(t *testing.T, is func(apiv1.Event) bool, kill func(*harn
 	if c.on != nil {
 		c.on(h, id)
 	}
-	if is != nil {
-		h.Await(id, after, is)
+	if comes != nil {
+		comes(h, id, after)
 		kill(h)
 	}
 	c.judge(t, h, id, seen)

@@ -21,32 +21,43 @@ func in(is func(apiv1.Event) bool) func(apiv1.Event) bool {
 	}
 }
 
+// event is the moment of an event; is remembers what it saw, so each moment has
+// its own.
+func event(is func() func(apiv1.Event) bool) moment {
+	return func(h *harness.Host, id string, after uint64) { h.Await(id, after, is()) }
+}
+
+// same is the moment of an event that is known without those before it.
+func same(is func(apiv1.Event) bool) moment {
+	return event(func() func(apiv1.Event) bool { return is })
+}
+
+// start is the moment of the nth start of an instance. It is seen outside of
+// the host, which may look only when the instance is up already.
+func start(n int) moment {
+	return func(h *harness.Host, _ string, _ uint64) { h.AwaitStarts("web", n) }
+}
+
 // rollbackPoints are the points of a rollback of either kind.
-func rollbackPoints() map[string]func() func(apiv1.Event) bool {
+func rollbackPoints() map[string]moment {
 	back := with("operation.finished", "kind", "rollback")
-	return map[string]func() func(apiv1.Event) bool{
-		"rolling back": func() func(apiv1.Event) bool { return harness.Status("rolling_back") },
-		"operation started": func() func(apiv1.Event) bool {
-			return with("operation.started", "kind", "rollback")
-		},
-		"old version starts": func() func(apiv1.Event) bool {
-			return in(func(e apiv1.Event) bool {
-				return e.Type == "resource.status" && harness.Field(e, "kind") == "process" && harness.Field(e, "health") == "pending"
-			})
-		},
-		"old version is up": func() func(apiv1.Event) bool {
+	return map[string]moment{
+		"rolling back":       same(harness.Status("rolling_back")),
+		"operation started":  same(with("operation.started", "kind", "rollback")),
+		"old version starts": start(3),
+		"old version is up": event(func() func(apiv1.Event) bool {
 			return in(func(e apiv1.Event) bool {
 				return e.Type == "resource.status" && harness.Field(e, "kind") == "process" && harness.Field(e, "health") == "ready"
 			})
-		},
-		"operation finished": func() func(apiv1.Event) bool { return back },
-		"verifying": func() func(apiv1.Event) bool {
+		}),
+		"operation finished": same(back),
+		"verifying": event(func() func(apiv1.Event) bool {
 			finished := false
 			return func(e apiv1.Event) bool {
 				finished = finished || back(e)
 				return finished && e.Type == "check.status"
 			}
-		},
+		}),
 	}
 }
 
@@ -54,19 +65,19 @@ func TestCrashDeploy(t *testing.T) {
 	t.Parallel()
 	course{
 		begin: func(h *harness.Host) (string, uint64) { return h.Deploy("shop", "v2").ID, 0 },
-		points: map[string]func() func(apiv1.Event) bool{
-			"accepted":              func() func(apiv1.Event) bool { return harness.Type("deployment.accepted", "") },
-			"preparing":             func() func(apiv1.Event) bool { return harness.Status("preparing") },
-			"snapshot taken":        func() func(apiv1.Event) bool { return harness.Type("snapshot.taken", "web") },
-			"deploying":             func() func(apiv1.Event) bool { return harness.Status("deploying") },
-			"operation started":     func() func(apiv1.Event) bool { return with("operation.started", "kind", "deploy") },
-			"candidate starts":      func() func(apiv1.Event) bool { return with("resource.status", "message", "starting") },
-			"candidate up":          func() func(apiv1.Event) bool { return harness.Type("candidate.ready", "web") },
-			"candidate passed":      func() func(apiv1.Event) bool { return harness.Type("verdict", "web") },
-			"between two promotes":  func() func(apiv1.Event) bool { return with("candidate.promoted", "percent", "50") },
-			"operation finished":    func() func(apiv1.Event) bool { return with("operation.finished", "kind", "deploy") },
-			"checks after the move": func() func(apiv1.Event) bool { return with("check.status", "type", "endpoint") },
-			"verifying":             func() func(apiv1.Event) bool { return harness.Status("verifying") },
+		points: map[string]moment{
+			"accepted":              same(harness.Type("deployment.accepted", "")),
+			"preparing":             same(harness.Status("preparing")),
+			"snapshot taken":        same(harness.Type("snapshot.taken", "web")),
+			"deploying":             same(harness.Status("deploying")),
+			"operation started":     same(with("operation.started", "kind", "deploy")),
+			"candidate starts":      start(2),
+			"candidate up":          same(harness.Type("candidate.ready", "web")),
+			"candidate passed":      same(harness.Type("verdict", "web")),
+			"between two promotes":  same(with("candidate.promoted", "percent", "50")),
+			"operation finished":    same(with("operation.finished", "kind", "deploy")),
+			"checks after the move": same(with("check.status", "type", "endpoint")),
+			"verifying":             same(harness.Status("verifying")),
 		},
 		status: "completed", path: []string{"preparing", "deploying", "verifying", "completed"},
 		starts: []string{"v1", "v2"}, version: "v2",
@@ -76,9 +87,9 @@ func TestCrashDeploy(t *testing.T) {
 func TestCrashAutomaticRollback(t *testing.T) {
 	t.Parallel()
 	points := rollbackPoints()
-	points["check failed"] = func() func(apiv1.Event) bool { return with("check.status", "status", "unhealthy") }
-	points["verdict"] = func() func(apiv1.Event) bool { return with("verdict", "verdict", "roll_back") }
-	points["evidence"] = func() func(apiv1.Event) bool { return harness.Type("evidence", "web") }
+	points["check failed"] = same(with("check.status", "status", "unhealthy"))
+	points["verdict"] = same(with("verdict", "verdict", "roll_back"))
+	points["evidence"] = same(harness.Type("evidence", "web"))
 	course{
 		begin: func(h *harness.Host) (string, uint64) { return h.Deploy("shop", "v2").ID, 0 },
 		on: func(h *harness.Host, id string) {

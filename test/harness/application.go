@@ -165,6 +165,15 @@ func (h *Host) Starts(component string) []string {
 	return versions
 }
 
+// AwaitStarts waits until instances of a component were started n times.
+func (h *Host) AwaitStarts(component string, n int) {
+	h.t.Helper()
+	Eventually(h.t, fmt.Sprintf("start %d of %s", n, component), func() (bool, string) {
+		starts := h.Starts(component)
+		return len(starts) >= n, strings.Join(starts, " ")
+	})
+}
+
 // list is an HCL list of texts.
 func list(texts []string) string {
 	quoted := make([]string, len(texts))
