@@ -3,6 +3,8 @@ package wire_test
 import (
 	"context"
 	"errors"
+	"sync"
+	"testing"
 
 	"google.golang.org/grpc"
 	"google.golang.org/protobuf/proto"
@@ -25,4 +27,24 @@ func (a answers) Invoke(_ context.Context, _ string, _, reply any, _ ...grpc.Cal
 
 func (answers) NewStream(context.Context, *grpc.StreamDesc, string, ...grpc.CallOption) (grpc.ClientStream, error) {
 	return nil, errors.New("no streams here")
+}
+
+// hanging is a client whose calls end with their contexts only. The first one
+// says so.
+func hanging(t *testing.T, said chan<- struct{}) *wire.Client {
+	t.Helper()
+	return wire.NewClient(&silent{said: said})
+}
+
+type silent struct {
+	answers
+
+	once sync.Once
+	said chan<- struct{}
+}
+
+func (s *silent) Invoke(ctx context.Context, _ string, _, _ any, _ ...grpc.CallOption) error {
+	s.once.Do(func() { close(s.said) })
+	<-ctx.Done()
+	return ctx.Err()
 }

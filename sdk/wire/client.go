@@ -74,19 +74,22 @@ func NewClient(conn grpc.ClientConnInterface, options ...ClientOption) *Client {
 	return c
 }
 
-// Describe returns what the plugin says about itself. It is asked once; the
-// answer is the same for the life of the process.
+// Describe returns what the plugin says about itself. The first answer is kept:
+// it is the same for the life of the process.
 func (c *Client) Describe(ctx context.Context) (sdk.Description, error) {
 	c.mu.Lock()
-	defer c.mu.Unlock()
-	if c.description != nil {
-		return *c.description, nil
+	known := c.description
+	c.mu.Unlock()
+	if known != nil {
+		return *known, nil
 	}
 	response, err := invoke(ctx, c, "Describe", describeTimeout, c.rpc.Describe, &pluginv1.DescribeRequest{})
 	if err != nil {
 		return sdk.Description{}, err
 	}
 	description := descriptionFromProto(response)
+	c.mu.Lock()
+	defer c.mu.Unlock()
 	c.description = &description
 	return description, nil
 }

@@ -122,13 +122,29 @@ func outcomeToProto(o *sdk.Outcome) *pluginv1.Outcome {
 		Revision: o.Revision, SupersededBy: o.SupersededBy,
 	}
 	if f := o.Failure; f != nil {
-		logs := f.Logs[max(0, len(f.Logs)-sdk.MaxFailureLogs):]
+		logs := newestLogs(f.Logs)
 		out.Failure = &pluginv1.Failure{
 			Code: f.Code, Resource: f.Resource, Message: f.Message, Suggestion: f.Suggestion,
 			Logs: mapEach(logs, logToProto), Events: f.Events, Environment: f.Environment,
 		}
 	}
 	return out
+}
+
+// maxFailureLogBytes bounds the log lines of a failure: an outcome that is too
+// large for a message could never be told.
+const maxFailureLogBytes = 1 << 20
+
+// newestLogs returns the last lines, as far as their number and size allow.
+func newestLogs(logs []sdk.LogLine) []sdk.LogLine {
+	logs = logs[max(0, len(logs)-sdk.MaxFailureLogs):]
+	bytes := 0
+	for i := len(logs) - 1; i >= 0; i-- {
+		if bytes += min(len(logs[i].Line), maxLogLine); bytes > maxFailureLogBytes {
+			return logs[i+1:]
+		}
+	}
+	return logs
 }
 
 func outcomeFromProto(o *pluginv1.Outcome) *sdk.Outcome {

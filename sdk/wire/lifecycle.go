@@ -16,13 +16,16 @@ type lifecycle struct {
 	tried     bool // Configure was called
 	ready     bool // and succeeded
 	draining  bool
-	calls     map[string]int      // mutating calls under way, by operation id
+	calls     map[string][]call   // mutating calls under way, by operation id, in order
 	following map[string]struct{} // accepted operations whose Outcome was not sent
 	idle      chan struct{}       // closed when calls becomes empty while draining
 }
 
+// call is closed when the call has ended.
+type call chan struct{}
+
 func newLifecycle() *lifecycle {
-	return &lifecycle{calls: map[string]int{}, following: map[string]struct{}{}, idle: make(chan struct{})}
+	return &lifecycle{calls: map[string][]call{}, following: map[string]struct{}{}, idle: make(chan struct{})}
 }
 
 // configure admits the one Configure of the process.
@@ -58,26 +61,43 @@ func (l *lifecycle) checkLocked() error {
 	return nil
 }
 
-// begin admits a mutating call; end must be called when it is done.
-func (l *lifecycle) begin(id string) (end func(), err error) {
+// begin admits a mutating call; end must be called when it is done. earlier are
+// the calls about the same operation that are still under way.
+func (l *lifecycle) begin(id string) (end func(), earlier []call, err error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if err := l.checkLocked(); err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	if l.draining {
-		return nil, sdk.Errorf(sdk.Unavailable, sdk.ReasonPlatformUnavailable,
+		return nil, nil, sdk.Errorf(sdk.Unavailable, sdk.ReasonPlatformUnavailable,
 			"the plugin is draining and takes no new work: call its successor")
 	}
-	l.calls[id]++
+	own := make(call)
+	earlier = l.calls[id]
+	l.calls[id] = append(slices.Clip(earlier), own)
 	return func() {
 		l.mu.Lock()
 		defer l.mu.Unlock()
-		if l.calls[id]--; l.calls[id] == 0 {
+		close(own)
+		left := slices.DeleteFunc(slices.Clone(l.calls[id]), func(other call) bool { return other == own })
+		if l.calls[id] = left; len(left) == 0 {
 			delete(l.calls, id)
 		}
 		l.signalLocked()
-	}, nil
+	}, earlier, nil
+}
+
+// await returns when the calls have ended.
+func await(ctx context.Context, calls []call) error {
+	for _, one := range calls {
+		select {
+		case <-one:
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
+	return nil
 }
 
 func (l *lifecycle) accepted(id string) {

@@ -7,26 +7,33 @@ import (
 	"github.com/apm-deploy/apm/sdk"
 )
 
+// admitted is a mutating call that may go on to the platform.
+type admitted struct {
+	operation sdk.Operation
+	target    sdk.Target
+	earlier   []call // about the same operation, and still under way
+	end       func() // must be called
+}
+
 // admit is the gate of every mutating call: configured, not draining, complete,
 // within the limits and not from a host that lost the target.
 func (s *Server) admit(r interface {
 	GetOperation() *pluginv1.Operation
 	GetTarget() *pluginv1.Target
 },
-) (sdk.Operation, sdk.Target, func(), error) {
-	operation, target := operationFromProto(r.GetOperation()), targetFromProto(r.GetTarget())
-	end, err := s.life.begin(operation.ID)
+) (admitted, error) {
+	a := admitted{operation: operationFromProto(r.GetOperation()), target: targetFromProto(r.GetTarget())}
+	var err error
+	if a.end, a.earlier, err = s.life.begin(a.operation.ID); err != nil {
+		return a, err
+	}
+	if err = checkOperation(a.operation, a.target, r); err == nil {
+		err = s.fence.pass(a.target, a.operation)
+	}
 	if err != nil {
-		return operation, target, nil, err
+		a.end()
 	}
-	if err = checkOperation(operation, target, r); err == nil {
-		err = s.fence.pass(target, operation)
-	}
-	if err != nil {
-		end()
-		return operation, target, nil, err
-	}
-	return operation, target, end, nil
+	return a, err
 }
 
 func checkOperation(operation sdk.Operation, target sdk.Target, r any) error {
@@ -71,21 +78,21 @@ func checkHandle(method string, handle sdk.Handle) error {
 // Deploy starts a deploy.
 func (s *Server) Deploy(ctx context.Context, r *pluginv1.DeployRequest) (*pluginv1.DeployResponse, error) {
 	return guard(ctx, s, "Deploy", func() (*pluginv1.DeployResponse, error) {
-		operation, target, end, err := s.admit(r)
+		call, err := s.admit(r)
 		if err != nil {
 			return nil, err
 		}
-		defer end()
+		defer call.end()
 		if r.GetRelease() == nil {
-			return nil, sdk.Errorf(sdk.InvalidArgument, sdk.ReasonInvalidSpec, "operation %q has no release", operation.ID)
+			return nil, sdk.Errorf(sdk.InvalidArgument, sdk.ReasonInvalidSpec, "operation %q has no release", call.operation.ID)
 		}
 		handle, err := s.platform.Deploy(ctx, sdk.DeployRequest{
-			Operation: operation, Target: target, Release: *releaseFromProto(r.GetRelease()), ExpectedDigest: r.GetExpectedDigest(),
+			Operation: call.operation, Target: call.target, Release: *releaseFromProto(r.GetRelease()), ExpectedDigest: r.GetExpectedDigest(),
 		})
 		if err != nil {
 			return nil, err
 		}
-		s.life.accepted(operation.ID)
+		s.life.accepted(call.operation.ID)
 		return &pluginv1.DeployResponse{Handle: handleToProto(handle)}, checkHandle("Deploy", handle)
 	})
 }
@@ -93,22 +100,22 @@ func (s *Server) Deploy(ctx context.Context, r *pluginv1.DeployRequest) (*plugin
 // Rollback starts a rollback.
 func (s *Server) Rollback(ctx context.Context, r *pluginv1.RollbackRequest) (*pluginv1.RollbackResponse, error) {
 	return guard(ctx, s, "Rollback", func() (*pluginv1.RollbackResponse, error) {
-		operation, target, end, err := s.admit(r)
+		call, err := s.admit(r)
 		if err != nil {
 			return nil, err
 		}
-		defer end()
+		defer call.end()
 		if r.GetSnapshot() == nil {
-			return nil, sdk.Errorf(sdk.InvalidArgument, sdk.ReasonInvalidSpec, "operation %q has no snapshot", operation.ID)
+			return nil, sdk.Errorf(sdk.InvalidArgument, sdk.ReasonInvalidSpec, "operation %q has no snapshot", call.operation.ID)
 		}
 		handle, err := s.platform.Rollback(ctx, sdk.RollbackRequest{
-			Operation: operation, Target: target, Snapshot: *snapshotFromProto(r.GetSnapshot()),
+			Operation: call.operation, Target: call.target, Snapshot: *snapshotFromProto(r.GetSnapshot()),
 			ExpectedDigest: r.GetExpectedDigest(), Reason: r.GetReason(),
 		})
 		if err != nil {
 			return nil, err
 		}
-		s.life.accepted(operation.ID)
+		s.life.accepted(call.operation.ID)
 		return &pluginv1.RollbackResponse{Handle: handleToProto(handle)}, checkHandle("Rollback", handle)
 	})
 }
@@ -120,11 +127,11 @@ func (s *Server) Promote(ctx context.Context, r *pluginv1.PromoteRequest) (*plug
 		if !ok {
 			return nil, unsupported("Promote")
 		}
-		operation, target, end, err := s.admit(r)
+		call, err := s.admit(r)
 		if err != nil {
 			return nil, err
 		}
-		defer end()
+		defer call.end()
 		percent := r.GetPercent()
 		if percent < 1 || percent > 100 {
 			return nil, sdk.Errorf(sdk.InvalidArgument, sdk.ReasonInvalidSpec, "percent is %d: give 1 to 100", percent)
@@ -134,7 +141,7 @@ func (s *Server) Promote(ctx context.Context, r *pluginv1.PromoteRequest) (*plug
 				"percent is %d: this plugin moves all traffic at once, give 100", percent)
 		}
 		handle, err := promoter.Promote(ctx, sdk.PromoteRequest{
-			Operation: operation, Target: target, Handle: handleFromProto(r.GetHandle()), Percent: int(percent),
+			Operation: call.operation, Target: call.target, Handle: handleFromProto(r.GetHandle()), Percent: int(percent),
 		})
 		if err != nil {
 			return nil, err
@@ -150,29 +157,33 @@ func (s *Server) Cancel(ctx context.Context, r *pluginv1.CancelRequest) (*plugin
 		if !ok {
 			return nil, unsupported("Cancel")
 		}
-		operation, target, end, err := s.admit(r)
+		call, err := s.admit(r)
 		if err != nil {
 			return nil, err
 		}
-		defer end()
+		defer call.end()
 		err = canceller.Cancel(ctx, sdk.CancelRequest{
-			Operation: operation, Target: target, Handle: handleFromProto(r.GetHandle()),
+			Operation: call.operation, Target: call.target, Handle: handleFromProto(r.GetHandle()),
 		})
 		return &pluginv1.CancelResponse{}, err
 	})
 }
 
-// Recover says what became of an operation; the fence was raised before, so that
-// no earlier call can still land after the answer.
+// Recover says what became of an operation. So that no earlier call can still land
+// after the answer, the fence was raised before, and the calls that passed it and
+// are under way are waited for.
 func (s *Server) Recover(ctx context.Context, r *pluginv1.RecoverRequest) (*pluginv1.RecoverResponse, error) {
 	return guard(ctx, s, "Recover", func() (*pluginv1.RecoverResponse, error) {
-		operation, target, end, err := s.admit(r)
+		call, err := s.admit(r)
 		if err != nil {
 			return nil, err
 		}
-		defer end()
+		defer call.end()
+		if err := await(ctx, call.earlier); err != nil {
+			return nil, err
+		}
 		recovery, err := s.platform.Recover(ctx, sdk.RecoverRequest{
-			Operation: operation, Target: target, Handle: handleFromProto(r.GetHandle()),
+			Operation: call.operation, Target: call.target, Handle: handleFromProto(r.GetHandle()),
 			Release: releaseFromProto(r.GetRelease()), Snapshot: snapshotFromProto(r.GetSnapshot()),
 		})
 		if err != nil {
@@ -180,16 +191,16 @@ func (s *Server) Recover(ctx context.Context, r *pluginv1.RecoverRequest) (*plug
 		}
 		switch recovery.Status {
 		case sdk.RecoverRunning:
-			s.life.accepted(operation.ID)
+			s.life.accepted(call.operation.ID)
 		case sdk.RecoverFinished:
 			if recovery.Outcome == nil {
-				return nil, pluginBug("Recover of operation %q says finished without an outcome", operation.ID)
+				return nil, pluginBug("Recover of operation %q says finished without an outcome", call.operation.ID)
 			}
-			s.life.ended(operation.ID)
+			s.life.ended(call.operation.ID)
 		case sdk.RecoverNotStarted, sdk.RecoverUnknown:
-			s.life.ended(operation.ID)
+			s.life.ended(call.operation.ID)
 		default:
-			return nil, pluginBug("Recover of operation %q has no status", operation.ID)
+			return nil, pluginBug("Recover of operation %q has no status", call.operation.ID)
 		}
 		return recoveryToProto(recovery), checkHandle("Recover", recovery.Handle)
 	})
