@@ -110,8 +110,11 @@ func TestOutcomeWithLongLogs(t *testing.T) {
 		outcome = events[len(events)-1].Outcome
 		return nil
 	})
-	if err != nil || outcome == nil || len(outcome.Failure.Logs) < 10 {
-		t.Fatalf("Watch: %v, outcome with %d lines", err, len(outcome.Failure.Logs))
+	if err != nil || outcome == nil {
+		t.Fatalf("Watch: %v, outcome %v", err, outcome)
+	}
+	if len(outcome.Failure.Logs) < 10 {
+		t.Errorf("%d lines", len(outcome.Failure.Logs))
 	}
 	if last := outcome.Failure.Logs[len(outcome.Failure.Logs)-1].Line; last != "the last" {
 		t.Errorf("the last line is %.20q", last)
