@@ -64,7 +64,7 @@ func ReadFile(dataDir string) (string, error) {
 	path := filepath.Join(dataDir, File)
 	info, err := os.Stat(path)
 	if err != nil {
-		return "", fmt.Errorf("read token file %q: %w", path, err)
+		return "", cannotRead(path, err)
 	}
 	if mode := info.Mode().Perm(); mode&0o077 != 0 {
 		return "", &deployment.Error{
@@ -75,9 +75,21 @@ func ReadFile(dataDir string) (string, error) {
 	}
 	content, err := os.ReadFile(path)
 	if err != nil {
-		return "", fmt.Errorf("read token file %q: %w", path, err)
+		return "", cannotRead(path, err)
 	}
 	return strings.TrimSpace(string(content)), nil
+}
+
+// cannotRead tells a file that belongs to somebody else from one that is not there.
+func cannotRead(path string, err error) error {
+	if !errors.Is(err, fs.ErrPermission) {
+		return fmt.Errorf("read token file %q: %w", path, err)
+	}
+	return &deployment.Error{
+		Code: deployment.Forbidden, Err: err,
+		Message: fmt.Sprintf("token file %q cannot be read: permission denied", path),
+		Remedy:  "run apm as the user that it belongs to; a command can name another token with --token or APM_TOKEN",
+	}
 }
 
 // writeFile replaces the file whole, so that no reader sees half a token.

@@ -26,7 +26,7 @@ on without it, and a host that starts again takes over where it was.`,
 			}
 			if listen != "" {
 				if err := new(config.Config).ListenOn(listen); err != nil {
-					return usage(fmt.Errorf("--listen: %w", err))
+					return usage(err)
 				}
 			}
 			// Only what was named overrides config.hcl.

@@ -82,7 +82,6 @@ func (s *session) follow(ctx context.Context, c *client.Client, f following) err
 	}
 	config := live.Config{
 		Run: f.run, Replay: f.replay, Out: f.progress,
-		Runs: func(ctx context.Context) (apiv1.RunList, error) { return c.Runs(ctx, f.id) },
 	}
 	if s.inIs.Present {
 		config.In = s.in

@@ -60,7 +60,7 @@ func (c *Config) ListenOn(listen string) error {
 	switch {
 	case !ok:
 		return &deployment.Error{
-			Code: deployment.Invalid, Message: quote(listen) + " is no address to listen on",
+			Code: deployment.Invalid, Message: "--listen: " + quote(listen) + " is no address",
 			Remedy: `write host:port, as in "localhost:8080"`,
 		}
 	case c.Server.Anonymous != "" && !isLoopback(host):

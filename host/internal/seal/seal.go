@@ -92,7 +92,12 @@ func read(path string) (*keyset.Handle, error) {
 }
 
 func cannotRead(err error, path string) error {
-	return refuse(err, "give the user that runs apm the right to read it", "key %s cannot be read", path)
+	cause := err
+	var file *fs.PathError
+	if errors.As(err, &file) {
+		cause = file.Err
+	}
+	return refuse(err, "give the user that runs apm the right to read it", "key %s cannot be read: %v", path, cause)
 }
 
 // create makes a key. It is on the disk before anything is sealed with it, and

@@ -78,7 +78,7 @@ func (d *demo) follow(ctx context.Context, id string) error {
 		})
 	}
 	read := func(ctx context.Context) (apiv1.EvidenceList, error) { return d.client.Evidence(ctx, id) }
-	_, err := live.Follow(ctx, live.WithEvidence(stream, read), live.Config{Run: 1, Runs: d.runs(id), Replay: true, Out: d.Progress})
+	_, err := live.Follow(ctx, live.WithEvidence(stream, read), live.Config{Run: 1, Replay: true, Out: d.Progress})
 	return err
 }
 
@@ -115,9 +115,4 @@ func (d *demo) allEvents(ctx context.Context, id string) ([]apiv1.Event, error) 
 		}
 		after = page.Next
 	}
-}
-
-// runs asks for the runs of a deployment.
-func (d *demo) runs(id string) func(context.Context) (apiv1.RunList, error) {
-	return func(ctx context.Context) (apiv1.RunList, error) { return d.client.Runs(ctx, id) }
 }

@@ -113,7 +113,7 @@ func (d *demo) await(ctx context.Context, id string, run int) (*live.State, erro
 	stream := func(ctx context.Context, yield func(apiv1.Event) error) error {
 		return d.client.Watch(ctx, id, client.FromNow, yield)
 	}
-	return live.Follow(ctx, stream, live.Config{Run: run, Runs: d.runs(id), Event: func(apiv1.Event) error { return nil }})
+	return live.Follow(ctx, stream, live.Config{Run: run, Event: func(apiv1.Event) error { return nil }})
 }
 
 // cleanEarlier removes what a demo left that was killed: its host may still

@@ -19,10 +19,6 @@ type Stream func(ctx context.Context, yield func(apiv1.Event) error) error
 type Config struct {
 	// Run that must end; 0: the one that the first status body names.
 	Run int
-	// Runs, when set, is asked whether the run has really ended: while a rollback
-	// waits for its turn, the status is still the one that the run before it
-	// ended with.
-	Runs func(ctx context.Context) (apiv1.RunList, error)
 	// Replay: the stream begins with the deployment's first event, which is shown
 	// although the status body that comes before is newer.
 	Replay bool
@@ -145,18 +141,14 @@ func collect(ctx context.Context, events <-chan apiv1.Event, ended <-chan error,
 			}
 			// What the status body says is shown once its events have come too.
 			if state.Known && state.Ended(c.Run) && seen >= state.base {
-				if err := confirm(ctx, c); err != nil {
-					return state, err
-				}
+				return state, errEnded
 			}
 			if Describe(e) != "" {
 				quiet.Reset(c.Quiet)
 			}
 		case <-quiet.C:
 			if state.Known && state.Ended(c.Run) {
-				if err := confirm(ctx, c); err != nil {
-					return state, err
-				}
+				return state, errEnded
 			}
 			if still != nil {
 				if err := still(state); err != nil {
@@ -173,20 +165,4 @@ func collect(ctx context.Context, events <-chan apiv1.Event, ended <-chan error,
 			return state, ctx.Err()
 		}
 	}
-}
-
-// confirm returns errEnded when the run that is waited for, and every later
-// one, has ended.
-func confirm(ctx context.Context, c Config) error {
-	if c.Runs == nil {
-		return errEnded
-	}
-	list, err := c.Runs(ctx)
-	if err != nil {
-		return err
-	}
-	if last := len(list.Runs) - 1; last >= 0 && list.Runs[last].Number >= c.Run && list.Runs[last].EndedAt != nil {
-		return errEnded
-	}
-	return nil
 }

@@ -257,21 +257,34 @@ func TestFollowSaysThatItStillGoesOn(t *testing.T) {
 	})
 }
 
-// A rollback of a completed deployment is a new run: the old end is not its end.
+// A rollback of a completed deployment is a new run: the old end is not its end,
+// whether it waits for its turn already or not yet.
 func TestFollowWaitsForItsRun(t *testing.T) {
 	t.Parallel()
-	synctest.Test(t, func(t *testing.T) {
-		ended := start
-		p := &tape{t: t, seq: 7}
-		p.add(deployment.EventSnapshot, apiv1.Deployment{ID: "d1", Status: "completed", Run: 1, Seq: 7, EndedAt: &ended})
-		p.add(deployment.EventStatus, deployment.StatusPayload{Run: 2, From: "completed", Status: "rolling_back"})
-		p.add(deployment.EventStatus, deployment.StatusPayload{Run: 2, From: "rolling_back", Status: "rolled_back", Reason: "restored"})
-		var out strings.Builder
-		state, err := live.Follow(t.Context(), play(p.events...), live.Config{Run: 2, Out: output.Writer{Writer: &out}})
-		if err != nil || state.Status != "rolled_back" || state.Run != 2 {
-			t.Fatalf("follow: %v, %q of run %d", err, state.Status, state.Run)
+	ended := start
+	for name, body := range map[string]apiv1.Deployment{
+		"asked for": {ID: "d1", Status: "completed", Run: 1, Seq: 7, EndedAt: &ended},
+		"waiting":   {ID: "d1", Status: "pending", Reason: "rollback asked for by ci", Run: 2, Seq: 7},
+	} {
+		for end, reason := range map[deployment.Status]string{
+			deployment.RolledBack: "restored", deployment.Completed: "a rollback was refused: deployment d2 is current by now",
+		} {
+			t.Run(name+", "+string(end), func(t *testing.T) {
+				t.Parallel()
+				synctest.Test(t, func(t *testing.T) {
+					p := &tape{t: t, seq: 7}
+					p.add(deployment.EventSnapshot, body)
+					p.add(deployment.EventStatus, deployment.StatusPayload{Run: 2, From: "completed", Status: "pending"})
+					p.add(deployment.EventStatus, deployment.StatusPayload{Run: 2, From: "pending", Status: end, Reason: reason})
+					var out strings.Builder
+					state, err := live.Follow(t.Context(), play(p.events...), live.Config{Run: 2, Out: output.Writer{Writer: &out}})
+					if err != nil || state.Status != string(end) || state.Run != 2 || state.Reason != reason {
+						t.Fatalf("follow: %v, %q of run %d: %s", err, state.Status, state.Run, state.Reason)
+					}
+				})
+			})
 		}
-	})
+	}
 }
 
 // With a replay the status body is newer than the events that follow: each is
@@ -341,32 +354,6 @@ func TestWithEvidenceAddsTheLinesThatTell(t *testing.T) {
 		})
 		if _, err := live.Follow(t.Context(), denied, live.Config{Out: output.Writer{Writer: &strings.Builder{}}}); err != nil {
 			t.Fatalf("follow without a token: %v", err)
-		}
-	})
-}
-
-// While a rollback waits for its turn, the status is the old end, under the new
-// run's number.
-func TestFollowAsksWhetherTheRunHasEnded(t *testing.T) {
-	t.Parallel()
-	synctest.Test(t, func(t *testing.T) {
-		ended := start
-		p := &tape{t: t, seq: 7}
-		p.add(deployment.EventSnapshot, apiv1.Deployment{ID: "d1", Status: "completed", Reason: "rollback asked for", Run: 2, Seq: 7, EndedAt: &ended})
-		p.add(deployment.EventStatus, deployment.StatusPayload{Run: 2, From: "completed", Status: "rolling_back"})
-		p.add(deployment.EventStatus, deployment.StatusPayload{Run: 2, From: "rolling_back", Status: "rolled_back", Reason: "restored"})
-		asked := 0
-		runs := func(context.Context) (apiv1.RunList, error) {
-			asked++
-			list := apiv1.RunList{Runs: []apiv1.Run{{Number: 1, EndedAt: &ended}, {Number: 2}}}
-			if asked > 1 {
-				list.Runs[1].EndedAt = &ended
-			}
-			return list, nil
-		}
-		state, err := live.Follow(t.Context(), play(p.events...), live.Config{Run: 2, Runs: runs, Out: output.Writer{Writer: &strings.Builder{}}})
-		if err != nil || state.Status != "rolled_back" || asked != 2 {
-			t.Fatalf("follow: %v, %q, asked %d times", err, state.Status, asked)
 		}
 	})
 }

@@ -73,14 +73,18 @@ func (s *Store) examine(ctx context.Context, wait time.Duration) error {
 		return err
 	}
 	defer db.Close()
-	var id, tables int64
+	var id, tables, versions int64
 	if err := db.QueryRowContext(ctx, `PRAGMA application_id`).Scan(&id); err != nil {
 		return s.opening(err)
 	}
-	if err := db.QueryRowContext(ctx, `SELECT count(*) FROM sqlite_schema`).Scan(&tables); err != nil {
+	const count = `SELECT count(*), count(*) FILTER (WHERE name = 'goose_db_version') FROM sqlite_schema`
+	if err := db.QueryRowContext(ctx, count).Scan(&tables, &versions); err != nil {
 		return s.opening(err)
 	}
-	if id == applicationID || id == 0 && tables == 0 {
+	switch {
+	case id == applicationID && tables > 0 && versions == 0:
+		return s.mangled(nil)
+	case id == applicationID, id == 0 && tables == 0:
 		return nil
 	}
 	return s.foreign(fmt.Sprintf("it has application id %#x and %d tables and indexes", id, tables))
@@ -93,6 +97,12 @@ func (s *Store) foreign(why string) error {
 		Message: fmt.Sprintf("database %s is not one of apm: %s", s.path, why),
 		Remedy:  "name another data directory, or move the file away; it was left as it is",
 	}
+}
+
+// mangled says that the file is ours and its tables are not as we make them.
+func (s *Store) mangled(err error) error {
+	return unavailable(err, "restore a backup of it",
+		"database %s does not have the tables of apm: it is damaged, or was changed by hand", s.path)
 }
 
 // refused says that the file or its directory cannot be written.
@@ -120,8 +130,7 @@ func (s *Store) opening(err error) error {
 		return unavailable(err, "restore a backup of it",
 			"database %s is damaged", s.path)
 	case codeError:
-		return unavailable(err, "restore a backup of it",
-			"database %s does not have the tables of apm: it is damaged, or was changed by hand", s.path)
+		return s.mangled(err)
 	case codeFull:
 		return unavailable(err, "make room on its disk, then start again",
 			"database %s: the disk is full", s.path)
