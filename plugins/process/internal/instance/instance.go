@@ -33,7 +33,7 @@ type Config struct {
 	Executable  string // absolute
 	Args        []string
 	Dir         string
-	Env         []string // complete, but for the ports
+	Env         []string // complete, but for the ports, which win; of two of one name the last does
 	Ports       []string // names; the first is $PORT
 	User        string
 	StopTimeout time.Duration

@@ -7,6 +7,7 @@ import (
 	"io"
 	"os"
 	"os/exec"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -110,10 +111,27 @@ func (i *Instance) start(output *reader) (*os.Process, error) {
 	}
 	return os.StartProcess(i.config.Executable, i.config.Args, &os.ProcAttr{
 		Dir:   i.config.Dir,
-		Env:   append(i.portEnv(), i.config.Env...),
+		Env:   lastWins(i.config.Env, i.portEnv()),
 		Files: []*os.File{null, stdout, stderr},
 		Sys:   attributes,
 	})
+}
+
+// lastWins joins lists of "NAME=value". Programs differ in which of two they
+// take, so that each name stands once.
+func lastWins(lists ...[]string) []string {
+	place := map[string]int{}
+	var env []string
+	for _, entry := range slices.Concat(lists...) {
+		name, _, _ := strings.Cut(entry, "=")
+		if at, twice := place[name]; twice {
+			env[at] = entry
+			continue
+		}
+		place[name] = len(env)
+		env = append(env, entry)
+	}
+	return env
 }
 
 func killGroup(pid int, signal syscall.Signal) {

@@ -13,6 +13,7 @@ import (
 
 	"github.com/apm-deploy/apm/plugins/process/internal/instance"
 	"github.com/apm-deploy/apm/plugins/process/internal/logfile"
+	"github.com/apm-deploy/apm/plugins/process/internal/procinfo"
 	"github.com/apm-deploy/apm/plugins/process/internal/release"
 	"github.com/apm-deploy/apm/sdk/diag"
 )
@@ -187,6 +188,9 @@ func (s Spec) check() (diags diag.Diagnostics) {
 	for key, value := range s.Env {
 		if key == "" || strings.ContainsAny(key, "=\x00") || strings.ContainsRune(value, 0) {
 			diags.Errorf([]string{"env", key}, "environment variable %q has an impossible name, or a NUL byte in it", key)
+		}
+		if key == procinfo.InstanceVariable || key == "PORT" && len(s.Ports) > 0 {
+			diags.Warnf([]string{"env", key}, "%s is set by the platform: what stands here has no effect; leave it out", key)
 		}
 	}
 	for name, d := range map[string]time.Duration{"stop_timeout": s.StopTimeout, "drain": s.Drain, "start_timeout": s.StartTimeout} {

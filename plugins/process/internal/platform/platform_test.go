@@ -157,6 +157,37 @@ func TestEnvironmentOfAnInstance(t *testing.T) {
 	}
 }
 
+// Programs differ in which of two variables of one name they take: there are no
+// two. What the release says goes before what is inherited, our own before that.
+func TestVariablesStandOnce(t *testing.T) {
+	t.Parallel()
+	b := newBed(t)
+	s := b.app("version=v1")
+	s["env"] = map[string]string{
+		"PATH": "/nowhere", "HOME": "/elsewhere", "APM_COMPONENT": "mine", "PORT": "1", "APM_INSTANCE": "forged",
+	}
+	diags, err := b.Validate(t.Context(), nil, mustJSON(t, s))
+	if err != nil || diags.HasErrors() || len(diags) != 2 {
+		t.Errorf("Validate of variables without effect: %v %v, want two warnings", diags, err)
+	}
+	b.settled("v1", s)
+	seen := map[string][]string{}
+	for _, line := range strings.Split(get(t, b.public, "/env"), "\n") {
+		key, value, _ := strings.Cut(line, "=")
+		seen[key] = append(seen[key], value)
+	}
+	for key, want := range map[string]string{"PATH": "/nowhere", "HOME": "/elsewhere", "APM_COMPONENT": "mine"} {
+		if fmt.Sprint(seen[key]) != "["+want+"]" {
+			t.Errorf("%s is %q, want %q", key, seen[key], want)
+		}
+	}
+	for _, key := range []string{"PORT", "APM_INSTANCE"} {
+		if len(seen[key]) != 1 || seen[key][0] == s["env"].(map[string]string)[key] {
+			t.Errorf("%s is %q, want our own", key, seen[key])
+		}
+	}
+}
+
 func TestTCPStaysWithItsRelease(t *testing.T) {
 	t.Parallel()
 	b := newBed(t)

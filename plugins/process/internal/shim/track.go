@@ -4,8 +4,10 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"maps"
 	"os"
 	"path/filepath"
+	"slices"
 	"sync"
 	"syscall"
 	"time"
@@ -97,6 +99,8 @@ func (c *component) path(deployed state.Deployed, name string) string {
 // inherited is all that an instance gets of our own environment.
 var inherited = []string{"PATH", "HOME", "TMPDIR", "LANG"}
 
+// environment is what an instance gets beside its ports. Of two of one name the
+// last wins: a release may set all but the mark by which we find our processes.
 func (c *component) environment(deployed state.Deployed, id string) []string {
 	var env []string
 	for _, key := range inherited {
@@ -107,12 +111,11 @@ func (c *component) environment(deployed state.Deployed, id string) []string {
 	env = append(env,
 		"APM_APPLICATION="+c.identity.Load().Application, "APM_ENVIRONMENT="+c.identity.Load().Environment,
 		"APM_COMPONENT="+c.identity.Load().Component, "APM_VERSION="+deployed.Version,
-		procinfo.InstanceVariable+"="+tag(c.dir)+id,
 	)
-	for key, value := range deployed.Release.Env {
-		env = append(env, key+"="+value) // the last of two wins
+	for _, key := range slices.Sorted(maps.Keys(deployed.Release.Env)) {
+		env = append(env, key+"="+deployed.Release.Env[key])
 	}
-	return env
+	return append(env, procinfo.InstanceVariable+"="+tag(c.dir)+id)
 }
 
 func (c *component) memberChanged(t *track, m *member) {
