@@ -21,7 +21,7 @@ type End struct {
 // Paths that most deployments go.
 var (
 	Forward  = []string{"preparing", "deploying", "verifying", "completed"}
-	GoneBack = []string{"preparing", "deploying", "verifying", "completed", "rolling_back", "rolled_back"}
+	GoneBack = []string{"preparing", "deploying", "verifying", "completed", "pending", "rolling_back", "rolled_back"}
 )
 
 // Ends waits for the end of a deployment and fails the test when it is another
