@@ -32,9 +32,18 @@ func (w told) in(t *testing.T, text string) {
 // longest is what a message may have: what a stranger sent is not echoed whole.
 const longest = 4 << 10
 
-// presentable fails the test when a text cannot be shown on a terminal as it
-// stands, or shows what only a programmer understands.
+// presentable fails the test when a message is too long, or is not printable.
 func presentable(t *testing.T, text string) {
+	t.Helper()
+	printable(t, text)
+	if len(text) > longest {
+		t.Errorf("a message of %d bytes: %.300s…", len(text), text)
+	}
+}
+
+// printable fails the test when a text cannot be shown on a terminal as it
+// stands, or shows what only a programmer understands.
+func printable(t *testing.T, text string) {
 	t.Helper()
 	if !utf8.ValidString(text) {
 		t.Errorf("not UTF-8: %q", text)
@@ -46,9 +55,6 @@ func presentable(t *testing.T, text string) {
 		if strings.Contains(text, word) {
 			t.Errorf("%q is for programmers: %s", word, text)
 		}
-	}
-	if len(text) > longest {
-		t.Errorf("a message of %d bytes: %.300s…", len(text), text)
 	}
 }
 

@@ -2,6 +2,7 @@ package app
 
 import (
 	"context"
+	"errors"
 	"log/slog"
 	"strings"
 	"sync"
@@ -131,6 +132,10 @@ func (p plugins) plugin(state platform.State) v1.Plugin {
 		Platform: state.Platform, Plugin: state.Plugin, Version: state.Version, SHA256: state.SHA256,
 		State: string(state.Phase), Reason: state.Reason, PID: state.PID, Restarts: max(state.Starts-1, 0),
 		Since: state.Since, Attributes: state.Attributes, Capabilities: []string{},
+	}
+	var cause *deployment.Error
+	if errors.As(state.Err, &cause) && cause.Remedy != "" {
+		out.Reason += "; " + cause.Remedy
 	}
 	for _, configured := range p.settings.Plugins() {
 		if configured.Name == state.Plugin {

@@ -91,7 +91,11 @@ func (c *Catalog) Verify(ctx context.Context, name string) (Pin, error) {
 	case pin.SHA256 == "":
 		pin.SHA256 = sum
 	case pin.SHA256 != sum:
-		return Pin{}, unusable(nil, "if you rebuilt or replaced it on purpose, run `apm plugin lock`; else do not run it",
+		remedy := "run `apm plugin lock`"
+		if p.SHA256 != "" {
+			remedy = "write the new checksum there"
+		}
+		return Pin{}, unusable(nil, "if you rebuilt or replaced it on purpose, "+remedy+"; else do not run it",
 			"plugin %q: %s has sha256 %s, but %s pins %s", name, p.Path, sum, where, pin.SHA256)
 	}
 	return pin, nil

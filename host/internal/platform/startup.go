@@ -20,7 +20,7 @@ import (
 // own before it is killed.
 const exitGrace = 500 * time.Millisecond
 
-const ownerRemedy = "see the plugin's log lines above, and its documentation"
+const ownerRemedy = "see its lines in the host's log, and the plugin's documentation"
 
 var handshake = regexp.MustCompile(`^\d+\|`)
 

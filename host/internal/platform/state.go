@@ -47,6 +47,9 @@ func (s State) unavailable(also error) error {
 		Code: deployment.Unavailable, Err: errors.Join(s.Err, also),
 		Message: fmt.Sprintf("platform %q is %s", s.Platform, s.Phase),
 	}
+	if s.Phase == Backoff {
+		e.Message = fmt.Sprintf("platform %q ended and is started again soon", s.Platform)
+	}
 	if s.Reason != "" {
 		e.Message += ": " + s.Reason
 	}
