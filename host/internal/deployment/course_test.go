@@ -72,8 +72,11 @@ func (c *course) record(mutate func()) {
 	if status != c.d.Status && !c.d.Status.CanBecome(status) {
 		c.Fatalf("%s → %s is no step of the state machine; so far %v", c.d.Status, status, c.path)
 	}
-	if c.d.Status.Terminal() && status != c.d.Status && !(c.run().Kind == deployment.RunRollback && !c.run().LockedAt.IsZero()) {
+	if c.d.Status.Terminal() && status != c.d.Status && !(c.run().Kind == deployment.RunRollback && c.run().Open()) {
 		c.Fatalf("terminal %s became %s without a rollback run", c.d.Status, status)
+	}
+	if status.Terminal() == c.run().Open() {
+		c.Fatalf("it is %s with its run open: %t", status, c.run().Open())
 	}
 	if reason == "" {
 		c.Fatalf("%s without a reason", status)

@@ -22,12 +22,10 @@ func (d *Deployment) Derive() (Status, string) {
 // openStatus is the status while the run goes on.
 func (d *Deployment) openStatus(r *Run) Status {
 	switch {
-	case r.Kind == RunRollback && r.LockedAt.IsZero():
-		return d.Runs[len(d.Runs)-2].Result // a queued rollback changes nothing yet
+	case r.LockedAt.IsZero(): // a rollback of what had ended too: it is not at rest any more
+		return Pending
 	case r.Kind == RunRollback:
 		return RollingBack
-	case r.LockedAt.IsZero():
-		return Pending
 	case r.PreparedAt.IsZero():
 		return Preparing
 	case r.DeployedAt.IsZero():
@@ -42,6 +40,8 @@ func (d *Deployment) openReason(r *Run, status Status) string {
 	switch {
 	case r.Cancel != nil && r.Kind != RunRollback:
 		return "cancelled by " + r.Cancel.Actor.String()
+	case status == Pending && r.Kind == RunRollback:
+		return "rollback asked for by " + r.Actor.String()
 	case status == Pending:
 		return "accepted"
 	case status == Preparing:
@@ -50,8 +50,6 @@ func (d *Deployment) openReason(r *Run, status Status) string {
 		return "bringing up " + versionOrNothing(d.Version, d.Remove)
 	case status == Verifying:
 		return fmt.Sprintf("every component passed; watched for %s", d.Definition.Policy.Bake)
-	case r.Kind == RunRollback && r.LockedAt.IsZero():
-		return "rollback asked for by " + r.Actor.String()
 	case r.Reason != "":
 		return "going back to " + versionOrNothing(r.To, r.To == "") + ": " + r.Reason
 	default:

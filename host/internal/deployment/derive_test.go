@@ -98,19 +98,23 @@ func TestDerive(t *testing.T) {
 			runs:   failedThen(deployment.Run{Trigger: deployment.TriggerUser, LockedAt: at(5)}),
 			status: deployment.RollingBack, reason: "going back to nothing",
 		},
-		"a rollback waits, the status stays": {
+		"a rollback waits": {
 			runs:   failedThen(deployment.Run{Trigger: deployment.TriggerUser, Actor: alice, Reason: "slow"}),
-			status: deployment.Failed, reason: "rollback asked for by alice",
+			status: deployment.Pending, reason: "rollback asked for by alice",
 		},
 		"a rollback waits for the lock": {
 			runs:    failedThen(deployment.Run{Trigger: deployment.TriggerUser, Actor: alice}),
 			waiting: waiting(deployment.WaitLock, "d3"),
-			status:  deployment.Failed, reason: "waiting for deployment d3 to end",
+			status:  deployment.Pending, reason: "waiting for deployment d3 to end",
 		},
-		"a second rollback waits, the status is that of the first": {
+		"a second rollback waits": {
 			runs: append(failedThen(deployment.Run{LockedAt: at(5), EndedAt: at(6), Result: deployment.RollbackFailed, Why: "x"}),
 				deployment.Run{Kind: deployment.RunRollback, Actor: alice}),
-			status: deployment.RollbackFailed, reason: "rollback asked for by alice",
+			status: deployment.Pending, reason: "rollback asked for by alice",
+		},
+		"a rollback was refused when its turn came": {
+			runs:   failedThen(deployment.Run{EndedAt: at(6), Result: deployment.Failed, Why: "no disk; a rollback was refused"}),
+			status: deployment.Failed, reason: "no disk; a rollback was refused",
 		},
 		"is rolled back": {
 			runs:   failedThen(deployment.Run{LockedAt: at(5), EndedAt: at(6), Result: deployment.RolledBack, Why: "back on v1"}),

@@ -39,18 +39,19 @@ func (s Status) Terminal() bool {
 }
 
 // successors is the state machine of a deployment. A terminal state is left
-// only by a new run, a rollback.
+// only by a new run, a rollback, which is pending until it has the lock. One that
+// is refused or withdrawn before that leaves the state as it was.
 var successors = map[Status][]Status{
-	Pending:        {Preparing, Cancelled, Failed},
+	Pending:        {Preparing, Cancelled, Failed, RollingBack, Completed, RolledBack, RollbackFailed},
 	Preparing:      {Deploying, Verifying, Completed, Failed, Cancelled},
 	Deploying:      {Verifying, Completed, Failed, Cancelled, RollingBack},
 	Verifying:      {Completed, Failed, Cancelled, RollingBack}, // cancelled: all was unchanged
 	RollingBack:    {RolledBack, RollbackFailed},
-	Completed:      {RollingBack},
-	Failed:         {RollingBack},
-	Cancelled:      {RollingBack},
-	RolledBack:     {RollingBack},
-	RollbackFailed: {RollingBack},
+	Completed:      {Pending},
+	Failed:         {Pending},
+	Cancelled:      {Pending},
+	RolledBack:     {Pending},
+	RollbackFailed: {Pending},
 }
 
 // CanBecome says whether a deployment may go from s to next in one step.

@@ -11,7 +11,11 @@ func TestCanBecome(t *testing.T) {
 	t.Parallel()
 	// Every step that the state machine has; all others are refused below.
 	allowed := map[deployment.Status][]deployment.Status{
-		deployment.Pending:   {deployment.Preparing, deployment.Failed, deployment.Cancelled},
+		// The last three, and failed and cancelled too: a rollback that never began.
+		deployment.Pending: {
+			deployment.Preparing, deployment.Failed, deployment.Cancelled, deployment.RollingBack,
+			deployment.Completed, deployment.RolledBack, deployment.RollbackFailed,
+		},
 		deployment.Preparing: {deployment.Deploying, deployment.Verifying, deployment.Completed, deployment.Failed, deployment.Cancelled},
 		deployment.Deploying: {
 			deployment.Verifying, deployment.Completed, deployment.Failed, deployment.Cancelled, deployment.RollingBack,
@@ -19,11 +23,11 @@ func TestCanBecome(t *testing.T) {
 		// Cancelled: nothing was touched, since every component was unchanged.
 		deployment.Verifying:      {deployment.Completed, deployment.Failed, deployment.Cancelled, deployment.RollingBack},
 		deployment.RollingBack:    {deployment.RolledBack, deployment.RollbackFailed},
-		deployment.Completed:      {deployment.RollingBack},
-		deployment.Failed:         {deployment.RollingBack},
-		deployment.Cancelled:      {deployment.RollingBack},
-		deployment.RolledBack:     {deployment.RollingBack},
-		deployment.RollbackFailed: {deployment.RollingBack},
+		deployment.Completed:      {deployment.Pending},
+		deployment.Failed:         {deployment.Pending},
+		deployment.Cancelled:      {deployment.Pending},
+		deployment.RolledBack:     {deployment.Pending},
+		deployment.RollbackFailed: {deployment.Pending},
 	}
 	all := append(deployment.Statuses(), deployment.Skipped, deployment.Unchanged, deployment.Removed, "", "other")
 	for _, from := range all {
@@ -47,8 +51,8 @@ func TestTerminal(t *testing.T) {
 	}
 	for _, status := range terminal {
 		for _, next := range deployment.Statuses() {
-			if next != deployment.RollingBack && status.CanBecome(next) {
-				t.Errorf("terminal %s can become %s without a rollback run", status, next)
+			if next != deployment.Pending && status.CanBecome(next) {
+				t.Errorf("terminal %s can become %s without a new run", status, next)
 			}
 		}
 	}

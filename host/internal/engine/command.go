@@ -95,8 +95,8 @@ func (o *owner) withdraw(d *deployment.Deployment, command deployment.Command) {
 	o.forget(d)
 }
 
-// queueRollback opens a rollback run of an ended deployment. Whether it is
-// still current is looked at when its turn comes.
+// queueRollback opens a rollback run of an ended deployment. Whether it is still
+// current, and its goal still there, is looked at when its turn comes.
 func (o *owner) queueRollback(d *deployment.Deployment, command deployment.Command) {
 	goal := ""
 	if command.TargetVersion != "" {
@@ -115,18 +115,12 @@ func (o *owner) queueRollback(d *deployment.Deployment, command deployment.Comma
 		if command.TargetVersion != "" {
 			to = command.TargetVersion
 		}
-		r := deployment.Run{
+		d.Runs = append(d.Runs, deployment.Run{
 			Number: len(d.Runs) + 1, Kind: deployment.RunRollback, Trigger: deployment.TriggerUser,
 			Actor: command.Actor, Reason: command.Reason, From: d.Version, To: to,
 			TargetVersion: command.TargetVersion, Goal: goal, Planned: command.Planned,
 			RequestedAt: command.At,
-		}
-		if command.TargetVersion != "" && goal == "" { // removed from the history meanwhile
-			previous := d.Run()
-			r.EndedAt, r.Result = c.now, previous.Result
-			r.Why = previous.Why + "; a rollback was refused: version " + command.TargetVersion + " is not in the history any more"
-		}
-		d.Runs = append(d.Runs, r)
+		})
 	})
 	if err != nil {
 		return
@@ -138,7 +132,5 @@ func (o *owner) queueRollback(d *deployment.Deployment, command deployment.Comma
 			return
 		}
 	}
-	if d.Run().Open() {
-		o.open = append(o.open, d)
-	}
+	o.open = append(o.open, d)
 }

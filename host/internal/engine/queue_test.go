@@ -128,8 +128,8 @@ func TestRollbackGoesToTheHeadOfTheQueue(t *testing.T) {
 		t.Fatal(err)
 	}
 	waiting := r.waits(second.ID, deployment.WaitLock)
-	if waiting.Status != deployment.Completed {
-		t.Errorf("a rollback that waits changes the status to %s", waiting.Status)
+	if waiting.Status != deployment.Pending || !waiting.EndedAt.IsZero() {
+		t.Errorf("a rollback waits, and the deployment is %s since %s", waiting.Status, waiting.EndedAt)
 	}
 	r.cancel(third.ID, "")
 	last := r.await(fourth.ID, 1)
@@ -153,6 +153,27 @@ func TestQueuedRollbackIsRefusedWhenNoLongerCurrent(t *testing.T) {
 	r.await(second.ID, 1)
 	d := r.await(first.ID, 2)
 	if d.Status != deployment.Completed || !strings.Contains(d.Reason, "a rollback was refused: deployment "+second.ID) {
+		t.Errorf("%s: %s", d.Status, d.Reason)
+	}
+	if r.world.version("web") != "v2" || r.state().Current != second.ID {
+		t.Errorf("runs %s", r.world.version("web"))
+	}
+	want := []string{"preparing", "deploying", "verifying", "completed", "pending", "completed"}
+	if diff := cmp.Diff(want, r.path(first.ID)); diff != "" { // whoever follows learns that it has ended
+		t.Errorf("path (-want +got):\n%s", diff)
+	}
+}
+
+// What a rollback was to go back to has left the history between the request
+// and its turn: it is refused, and does not go elsewhere.
+func TestRollbackWhoseGoalIsGoneIsRefused(t *testing.T) {
+	t.Parallel()
+	r := newRig(t).run()
+	r.await(r.start("v1", `{"web":{"content":"a"}}`).ID, 1)
+	second := r.await(r.start("v2", `{"web":{"content":"b"}}`).ID, 1)
+	r.wish(second.ID, deployment.CommandRollback, "v0")
+	d := r.await(second.ID, 2)
+	if d.Status != deployment.Completed || !strings.HasSuffix(d.Reason, "a rollback was refused: version v0 is not in the history any more") {
 		t.Errorf("%s: %s", d.Status, d.Reason)
 	}
 	if r.world.version("web") != "v2" || r.state().Current != second.ID {

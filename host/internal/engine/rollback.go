@@ -59,8 +59,11 @@ func (o *owner) lockRollback(d *deployment.Deployment) (done bool, err error) {
 	err = o.commit(d, func(c *change) {
 		stopWaiting(d, c)
 		r := d.Run()
-		if !current {
+		switch {
+		case !current:
 			refused = "deployment " + o.state.Current + " is current by now"
+		case r.TargetVersion != "" && r.Goal == "":
+			refused = "version " + r.TargetVersion + " is not in the history any more"
 		}
 		if refused != "" {
 			previous := &d.Runs[len(d.Runs)-2]

@@ -211,13 +211,18 @@ func (s *Server) get(ctx context.Context, in *getInput) (*getOutput, error) {
 	if err != nil {
 		return nil, err
 	}
+	targets := newTargets(s.parts.Store)
+	asked, err := targets.asked(ctx, d)
+	if err != nil {
+		return nil, err
+	}
 	out := &getOutput{Status: http.StatusOK, ETag: `"` + strconv.FormatUint(d.Seq, 10) + `"`}
 	for tag := range strings.SplitSeq(in.IfNoneMatch, ",") {
-		if strings.TrimPrefix(strings.TrimSpace(tag), "W/") == out.ETag {
+		if strings.TrimPrefix(strings.TrimSpace(tag), "W/") == out.ETag && asked == d {
 			out.Status = http.StatusNotModified
 			return out, nil
 		}
 	}
-	out.Body, err = s.status(ctx, d)
+	out.Body, err = s.statusWith(ctx, asked, targets)
 	return out, err
 }

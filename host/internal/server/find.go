@@ -66,51 +66,6 @@ func unknownDeployment(id string) error {
 	return newProblem(http.StatusNotFound, fmt.Sprintf("there is no deployment %q", id), "apm deploy list, or GET /api/v1/deployments")
 }
 
-// targets remembers what was read of targets, for the length of one request.
-type targets struct {
-	store  Store
-	states map[deployment.Target]deployment.TargetState
-	queues map[deployment.Target][]string
-}
-
-// newTargets returns an empty memory.
-func newTargets(store Store) *targets {
-	return &targets{
-		store:  store,
-		states: map[deployment.Target]deployment.TargetState{},
-		queues: map[deployment.Target][]string{},
-	}
-}
-
-// state returns the state of a target; one that has none yet is empty.
-func (t *targets) state(ctx context.Context, target deployment.Target) (deployment.TargetState, error) {
-	if state, ok := t.states[target]; ok {
-		return state, nil
-	}
-	state, err := t.store.State(ctx, target)
-	if errors.Is(err, deployment.ErrNotFound) {
-		state, err = deployment.TargetState{Target: target}, nil
-	}
-	if err == nil {
-		t.states[target] = state
-	}
-	return state, err
-}
-
-// position returns where in the queue of its target a deployment stands, from 1;
-// 0 when it does not.
-func (t *targets) position(ctx context.Context, d *deployment.Deployment) (int, error) {
-	queue, ok := t.queues[d.Target]
-	if !ok {
-		var err error
-		if queue, err = t.store.Queue(ctx, d.Target); err != nil {
-			return 0, err
-		}
-		t.queues[d.Target] = queue
-	}
-	return slices.Index(queue, d.ID) + 1, nil
-}
-
 // status returns the status body of a deployment.
 func (s *Server) status(ctx context.Context, d *deployment.Deployment) (v1.Deployment, error) {
 	return s.statusWith(ctx, d, newTargets(s.parts.Store))
@@ -122,6 +77,10 @@ const pastRuns = 20
 // statusWith returns the status body, with what was read of targets before.
 func (s *Server) statusWith(ctx context.Context, d *deployment.Deployment, targets *targets) (v1.Deployment, error) {
 	a := around{Now: s.config.Now()}
+	d, err := targets.asked(ctx, d)
+	if err != nil {
+		return v1.Deployment{}, err
+	}
 	state, err := targets.state(ctx, d.Target)
 	if err != nil {
 		return v1.Deployment{}, err

@@ -35,6 +35,8 @@ type Store interface {
 	State(ctx context.Context, target deployment.Target) (deployment.TargetState, error)
 	States(ctx context.Context) ([]deployment.TargetState, error)
 	Queue(ctx context.Context, target deployment.Target) ([]string, error)
+	// Commands are those that are not carried out yet, of all targets.
+	Commands(ctx context.Context) ([]deployment.Command, error)
 	PastRuns(ctx context.Context, target deployment.Target, kind deployment.RunKind, limit int) ([]deployment.PastRun, error)
 	Events(ctx context.Context, id string, after uint64, limit int) ([]deployment.Event, error)
 	Feed(ctx context.Context, cursor string, limit int) (deployment.FeedPage, error)

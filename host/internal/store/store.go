@@ -76,6 +76,8 @@ type Reader interface {
 	State(ctx context.Context, target deployment.Target) (deployment.TargetState, error)
 	// States returns that of all targets, by application and environment.
 	States(ctx context.Context) ([]deployment.TargetState, error)
+	// Commands returns all commands that are not carried out yet, oldest first.
+	Commands(ctx context.Context) ([]deployment.Command, error)
 	// Queue returns the open deployments of a target that do not hold its lock,
 	// in the order in which they get it: rollbacks first, then as accepted.
 	Queue(ctx context.Context, target deployment.Target) ([]string, error)

@@ -6,6 +6,7 @@ import (
 	"io"
 	"os"
 	"strings"
+	"time"
 )
 
 // fileLock keeps a second host out. The file stays when the lock is given back:
@@ -19,7 +20,7 @@ func lockFile(path, host string) (*fileLock, error) {
 	if err != nil {
 		return nil, (&Store{path: path}).refused(err)
 	}
-	taken, err := acquire(file)
+	taken, err := acquireSoon(file)
 	if err != nil {
 		return nil, errors.Join(fmt.Errorf("lock database %s: %w", path, err), file.Close())
 	}
@@ -38,6 +39,28 @@ func lockFile(path, host string) (*fileLock, error) {
 		return nil, errors.Join(fmt.Errorf("lock database %s: %w", path, err), lock.release())
 	}
 	return lock, nil
+}
+
+// settle is how long a lock may stay taken that was given back: a process that is
+// just being started has a copy of every open file until its program begins.
+const settle = 250 * time.Millisecond
+
+// acquireSoon takes the lock, or says that it is taken for longer than settle.
+func acquireSoon(file *os.File) (taken bool, err error) {
+	deadline := time.NewTimer(settle)
+	defer deadline.Stop()
+	again := time.NewTicker(settle / 25)
+	defer again.Stop()
+	for {
+		if taken, err = acquire(file); taken || err != nil {
+			return taken, err
+		}
+		select {
+		case <-again.C:
+		case <-deadline.C:
+			return false, nil
+		}
+	}
 }
 
 // sign says who has the lock.

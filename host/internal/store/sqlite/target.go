@@ -99,6 +99,21 @@ func (s *Store) work(tx *tx, target deployment.Target) (work deployment.Work, er
 			work.Current = found[0]
 		}
 	}
+	work.Commands, err = commands(tx, `WHERE application = ? AND environment = ?`, target.Application, target.Environment)
+	return work, err
+}
+
+// Commands implements store.Reader.
+func (s *Store) Commands(ctx context.Context) (all []deployment.Command, err error) {
+	err = s.read(ctx, func(tx *tx) error {
+		all, err = commands(tx, ``)
+		return err
+	})
+	return all, err
+}
+
+// commands reads those that the condition selects, oldest first.
+func commands(tx *tx, condition string, arguments ...any) (all []deployment.Command, err error) {
 	err = tx.rows(func(scan func(...any) error) error {
 		var data []byte
 		if err := scan(&data); err != nil {
@@ -108,8 +123,11 @@ func (s *Store) work(tx *tx, target deployment.Target) (work deployment.Work, er
 		if err := json.Unmarshal(data, &c); err != nil {
 			return fmt.Errorf("decode command: %w", err)
 		}
-		work.Commands = append(work.Commands, c)
+		all = append(all, c)
 		return nil
-	}, `SELECT data FROM commands WHERE application = ? AND environment = ? ORDER BY ord`, target.Application, target.Environment)
-	return work, err
+	}, `SELECT data FROM commands `+condition+` ORDER BY ord`, arguments...)
+	if err != nil {
+		return nil, fmt.Errorf("read commands: %w", err)
+	}
+	return all, nil
 }

@@ -31,10 +31,16 @@ func commandIsKept(f *fixture) {
 		return work.Commands
 	}
 	f.same("commands, in their order", []deployment.Command{first, second, third}, commands())
+	all, err := f.Commands(f.ctx())
+	f.ok(err)
+	f.same("commands of all targets", []deployment.Command{first, second, third}, all)
 	change := f.change(d)
 	change.Consumed = []string{"c-b", "c-c"}
 	f.ok(f.Commit(f.ctx(), change))
 	f.same("commands left", []deployment.Command{second}, commands())
+	all, err = f.Commands(f.ctx())
+	f.ok(err)
+	f.same("commands left of all targets", []deployment.Command{second}, all)
 	f.same("audit", []string{
 		"deployment.start d001", "deployment.rollback d001", "deployment.rollback d001", "deployment.rollback d001",
 	}, f.audits())
