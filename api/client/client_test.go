@@ -12,6 +12,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -80,15 +81,54 @@ func TestStartIsRepeatedWithItsKey(t *testing.T) {
 	}
 }
 
-// TestRollbackIsNotRepeated: it carries no key.
-func TestRollbackIsNotRepeated(t *testing.T) {
+// TestEveryWishIsRepeatedWithItsKey: rollback, cancel and removal too are one
+// request to the host, however often the connection breaks.
+func TestEveryWishIsRepeatedWithItsKey(t *testing.T) {
+	t.Parallel()
+	for name, wish := range map[string]func(c *client.Client, key string) error{
+		"rollback": func(c *client.Client, key string) error {
+			_, err := c.Rollback(t.Context(), "d1", v1.RollbackRequest{}, key)
+			return err
+		},
+		"cancel": func(c *client.Client, key string) error { _, err := c.Cancel(t.Context(), "d1", "", key); return err },
+		"remove": func(c *client.Client, key string) error {
+			_, err := c.Remove(t.Context(), "shop", "production", v1.RemoveRequest{}, key)
+			return err
+		},
+	} {
+		for _, given := range []string{"", "mine"} {
+			t.Run(name+" "+given, func(t *testing.T) {
+				t.Parallel()
+				var mu sync.Mutex
+				keys := map[string]int{}
+				c := ask(t, func(w http.ResponseWriter, r *http.Request) {
+					mu.Lock()
+					defer mu.Unlock()
+					if keys[r.Header.Get("Idempotency-Key")]++; keys[r.Header.Get("Idempotency-Key")] < 3 {
+						panic(http.ErrAbortHandler)
+					}
+					_, _ = io.WriteString(w, `{"id":"d1"}`)
+				})
+				ok(t, wish(c, given))
+				mu.Lock()
+				defer mu.Unlock()
+				if len(keys) != 1 || keys[""] != 0 || given != "" && keys[given] != 3 {
+					t.Errorf("keys %v", keys)
+				}
+			})
+		}
+	}
+}
+
+// TestAWishWithoutAKeyIsNotRepeated: nobody knows whether it was taken.
+func TestAWishWithoutAKeyIsNotRepeated(t *testing.T) {
 	t.Parallel()
 	var calls atomic.Int64
 	c := ask(t, func(http.ResponseWriter, *http.Request) {
 		calls.Add(1)
 		panic(http.ErrAbortHandler)
 	})
-	if _, err := c.Rollback(t.Context(), "d1", v1.RollbackRequest{}); err == nil || calls.Load() != 1 {
+	if _, err := c.RestartPlugin(t.Context(), "process"); err == nil || calls.Load() != 1 {
 		t.Errorf("%d calls, %v", calls.Load(), err)
 	}
 }

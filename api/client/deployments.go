@@ -75,11 +75,14 @@ func (c *Client) GetIfChanged(ctx context.Context, id string, seq uint64) (v1.De
 	return d, err == nil && got.status != http.StatusNotModified, err
 }
 
-// Rollback rolls a deployment back.
-func (c *Client) Rollback(ctx context.Context, id string, rollback v1.RollbackRequest) (v1.Deployment, error) {
+// Rollback rolls a deployment back. For the key see Start.
+func (c *Client) Rollback(ctx context.Context, id string, rollback v1.RollbackRequest, key string) (v1.Deployment, error) {
+	if key == "" {
+		key = NewKey()
+	}
 	rollback.DryRun = false
 	var d v1.Deployment
-	_, err := c.do(ctx, request{method: http.MethodPost, path: at(id, "/rollback"), body: rollback}, &d)
+	_, err := c.do(ctx, request{method: http.MethodPost, path: at(id, "/rollback"), body: rollback, key: key}, &d)
 	return d, err
 }
 
@@ -87,7 +90,7 @@ func (c *Client) Rollback(ctx context.Context, id string, rollback v1.RollbackRe
 func (c *Client) PlanRollback(ctx context.Context, id string, rollback v1.RollbackRequest) (v1.Plan, error) {
 	rollback.DryRun = true
 	var p v1.Plan
-	_, err := c.do(ctx, request{method: http.MethodPost, path: at(id, "/rollback"), body: rollback}, &p)
+	_, err := c.do(ctx, request{method: http.MethodPost, path: at(id, "/rollback"), body: rollback, key: NewKey()}, &p)
 	return p, err
 }
 
@@ -98,10 +101,13 @@ func (c *Client) RollbackCandidates(ctx context.Context, id string) (v1.Rollback
 	return list, err
 }
 
-// Cancel cancels a deployment.
-func (c *Client) Cancel(ctx context.Context, id, reason string) (v1.Deployment, error) {
+// Cancel cancels a deployment. For the key see Start.
+func (c *Client) Cancel(ctx context.Context, id, reason, key string) (v1.Deployment, error) {
+	if key == "" {
+		key = NewKey()
+	}
 	var d v1.Deployment
-	_, err := c.do(ctx, request{method: http.MethodPost, path: at(id, "/cancel"), body: v1.CancelRequest{Reason: reason}}, &d)
+	_, err := c.do(ctx, request{method: http.MethodPost, path: at(id, "/cancel"), body: v1.CancelRequest{Reason: reason}, key: key}, &d)
 	return d, err
 }
 

@@ -51,7 +51,7 @@ func (h *Host) Quickly(application, version string) apiv1.Deployment {
 // Rollback rolls a deployment back, which must be accepted.
 func (h *Host) Rollback(id, targetVersion string) apiv1.Deployment {
 	h.t.Helper()
-	d, err := h.Client.Rollback(h.t.Context(), id, apiv1.RollbackRequest{Reason: "test", TargetVersion: targetVersion})
+	d, err := h.Client.Rollback(h.t.Context(), id, apiv1.RollbackRequest{Reason: "test", TargetVersion: targetVersion}, "")
 	if err != nil {
 		h.t.Fatalf("roll back %s: %v", id, err)
 	}

@@ -116,7 +116,7 @@ func (h *Host) removeAll(ctx context.Context) error {
 			}
 			for _, id := range open {
 				left = true
-				_, _ = h.Client.Cancel(ctx, id, "the test ends") // it may have ended, or be rolling back
+				_, _ = h.Client.Cancel(ctx, id, "the test ends", "") // it may have ended, or be rolling back
 				if err := h.settled(ctx, id); err != nil {
 					return err
 				}

@@ -61,7 +61,7 @@ func TestCancelWhileItPrepares(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer func() { _ = syscall.Kill(plugin, syscall.SIGCONT) }()
-	if _, err := h.Client.Cancel(t.Context(), d.ID, ""); err != nil {
+	if _, err := h.Client.Cancel(t.Context(), d.ID, "", ""); err != nil {
 		t.Fatal(err)
 	}
 	d = h.Ends(d.ID, harness.End{Status: "cancelled", Reason: "^cancelled by local$", Path: []string{"preparing", "cancelled"}})
@@ -171,20 +171,20 @@ func TestCancelOfARollback(t *testing.T) {
 	if got := h.Get(d[1].ID); got.Status != "pending" || got.Waiting == nil || got.Waiting.For != holder.ID || got.Run != 2 || got.EndedAt != nil {
 		t.Errorf("a rollback that waits: %s, %+v, run %d, ended %v", got.Status, got.Waiting, got.Run, got.EndedAt)
 	}
-	if _, err := h.Client.Cancel(t.Context(), d[1].ID, ""); err != nil {
+	if _, err := h.Client.Cancel(t.Context(), d[1].ID, "", ""); err != nil {
 		t.Error(err)
 	}
 	h.Ends(d[1].ID, harness.End{Status: "completed", Reason: "bake window", Path: append(slices.Clone(harness.Forward), "pending", "completed")})
 	h.Serves(address, "v2")
 
-	if _, err := h.Client.Cancel(t.Context(), holder.ID, ""); err != nil {
+	if _, err := h.Client.Cancel(t.Context(), holder.ID, "", ""); err != nil {
 		t.Error(err)
 	}
 	h.Ends(holder.ID, harness.End{Status: "rolled_back", Path: []string{"preparing", "deploying", "rolling_back", "rolled_back"}})
 	h.Sicken("web", "v1") // so that the rollback to it waits
 	h.Rollback(d[1].ID, "")
 	h.Await(d[1].ID, d[1].Seq, harness.Status("rolling_back"))
-	_, err := h.Client.Cancel(t.Context(), d[1].ID, "")
+	_, err := h.Client.Cancel(t.Context(), d[1].ID, "", "")
 	if problem := client.AsProblem(err); problem == nil || problem.Status != 409 || problem.Holder != d[1].ID {
 		t.Errorf("cancel of a rollback that has begun: %v", err)
 	}

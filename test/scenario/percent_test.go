@@ -107,7 +107,7 @@ func TestPercentOfConnections(t *testing.T) {
 			t.Errorf("v2 answered %d of 20 requests on one connection, want none or all", got)
 		}
 	}
-	if _, err := h.Client.Cancel(t.Context(), d.ID, ""); err != nil {
+	if _, err := h.Client.Cancel(t.Context(), d.ID, "", ""); err != nil {
 		t.Fatal(err)
 	}
 	h.Ends(d.ID, harness.End{Status: "rolled_back", Path: []string{"preparing", "deploying", "rolling_back", "rolled_back"}})

@@ -57,7 +57,7 @@ func TestQueue(t *testing.T) {
 		t.Errorf("held by %s, queue (-want +got):\n%s%v", target.Holder, diff, err)
 	}
 
-	if _, err := h.Client.Cancel(t.Context(), holder.ID, "Wrong version"); err != nil {
+	if _, err := h.Client.Cancel(t.Context(), holder.ID, "Wrong version", ""); err != nil {
 		t.Fatal(err)
 	}
 	h.Ends(holder.ID, harness.End{Status: "rolled_back", Path: []string{"preparing", "deploying", "rolling_back", "rolled_back"}})

@@ -11,6 +11,7 @@ import (
 func newDeployCancel(s *session) *cobra.Command {
 	var (
 		reason  string
+		key     string
 		watch   bool
 		timeout time.Duration
 	)
@@ -25,7 +26,7 @@ func newDeployCancel(s *session) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			d, err := c.Cancel(cmd.Context(), args[0], reason)
+			d, err := c.Cancel(cmd.Context(), args[0], reason, key)
 			if err != nil {
 				return err
 			}
@@ -37,6 +38,7 @@ func newDeployCancel(s *session) *cobra.Command {
 		},
 	}
 	cmd.Flags().StringVar(&reason, "reason", "", "why; recorded")
+	cmd.Flags().StringVar(&key, "idempotency-key", "", "`key` that makes a repeated request the same wish")
 	watchFlags(cmd.Flags(), &watch, &timeout)
 	return cmd
 }

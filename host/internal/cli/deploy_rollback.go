@@ -15,6 +15,7 @@ import (
 // rollbackFlags are those of `apm deploy rollback`.
 type rollbackFlags struct {
 	request apiv1.RollbackRequest
+	key     string
 	plan    string
 	yes     bool
 	watch   bool
@@ -41,6 +42,7 @@ one runs, a rollback cancels it and restores what was there.`,
 	flags.StringVar(&f.request.Reason, "reason", "", "why; recorded")
 	flags.StringVar(&f.request.TargetVersion, "to-version", "", "`version` to go back to; default: what ran before")
 	flags.BoolVar(&f.request.DryRun, "dry-run", false, "show what would be done, with commands and diffs, and do nothing")
+	flags.StringVar(&f.key, "idempotency-key", "", "`key` that makes a repeated request the same rollback")
 	flags.StringVar(&f.plan, "plan", "", "carry out the plan in `FILE` (of --dry-run -o json), or refuse with exit code 9")
 	flags.BoolVarP(&f.yes, "yes", "y", false, "do not ask where nothing ran before")
 	watchFlags(flags, &f.watch, &f.timeout)
@@ -86,7 +88,7 @@ func (s *session) deployRollback(cmd *cobra.Command, id string, f *rollbackFlags
 			return err
 		}
 	}
-	answer, err := c.Rollback(ctx, d.ID, request)
+	answer, err := c.Rollback(ctx, d.ID, request, f.key)
 	if err != nil {
 		return err
 	}

@@ -55,4 +55,5 @@ type RollbackWish struct {
 	Reason        string
 	TargetVersion string   // "": each component's `before`
 	Planned       *Planned // nil without --plan
+	Key           *IdempotencyKey
 }

@@ -82,9 +82,14 @@ type Command struct {
 	Actor        Actor       `json:"actor"`
 	Reason       string      `json:"reason,omitempty"`
 	At           time.Time   `json:"at"`
+	// Waiting: a cancel that is meant for a deployment that waits for the lock;
+	// one that has it by then goes on.
+	Waiting bool `json:"waiting,omitempty"`
 	// Of a rollback.
 	TargetVersion string   `json:"target_version,omitempty"`
 	Planned       *Planned `json:"planned,omitempty"`
+	// Key makes the request repeatable; nil: none. It is kept apart.
+	Key *IdempotencyKey `json:"-"`
 }
 
 // CommandKind is what is wished.

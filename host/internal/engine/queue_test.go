@@ -23,7 +23,7 @@ func (r *rig) beginsWeb(id string) {
 
 func (r *rig) cancel(id, reason string) *deployment.Deployment {
 	r.t.Helper()
-	d, err := r.engine.Cancel(r.t.Context(), id, reason, tester)
+	d, err := r.engine.Cancel(r.t.Context(), id, reason, tester, nil)
 	if err != nil {
 		r.t.Fatalf("cancel: %v", err)
 	}
@@ -56,7 +56,7 @@ func TestQueueIsVisibleAndCancelled(t *testing.T) {
 	if d = r.await(third.ID, 1); d.Status != deployment.Completed || r.world.version("web") != "v3" {
 		t.Errorf("%s: %s", d.Status, d.Reason)
 	}
-	if _, err := r.engine.Cancel(t.Context(), third.ID, "", tester); deployment.CodeOf(err) != deployment.Conflict {
+	if _, err := r.engine.Cancel(t.Context(), third.ID, "", tester, nil); deployment.CodeOf(err) != deployment.Conflict {
 		t.Errorf("cancel of an ended one: %v", err)
 	}
 }
@@ -205,5 +205,41 @@ func TestRollbackThatIsNotPossible(t *testing.T) {
 	candidates, err := r.engine.RollbackCandidates(t.Context(), second.ID)
 	if err != nil || len(candidates) != 1 || candidates[0].ID != first.ID {
 		t.Errorf("candidates %v, %v", candidates, err)
+	}
+}
+
+// What came twice is one wish: while it waits, and after it was carried out.
+func TestRollbackAndCancelAreRepeatable(t *testing.T) {
+	t.Parallel()
+	r := newRig(t).run()
+	r.await(r.start("v1", `{"web":{"content":"a"}}`).ID, 1)
+	second := r.await(r.start("v2", `{"web":{"content":"b"}}`).ID, 1)
+	wish := deployment.RollbackWish{Reason: "slow", Key: &deployment.IdempotencyKey{Principal: "ci", Key: "1", Digest: "rollback"}}
+	for range 2 {
+		if d, err := r.engine.Rollback(t.Context(), second.ID, wish, tester); err != nil || d.ID != second.ID {
+			t.Fatalf("rollback: %v", err)
+		}
+	}
+	r.await(second.ID, 2)
+	d, err := r.engine.Rollback(t.Context(), second.ID, wish, tester)
+	if err != nil || d.Status != deployment.RolledBack || len(d.Runs) != 2 {
+		t.Fatalf("asked again after its end: %v", err)
+	}
+	wish.Key = &deployment.IdempotencyKey{Principal: "ci", Key: "1", Digest: "another"}
+	if _, err := r.engine.Rollback(t.Context(), second.ID, wish, tester); deployment.CodeOf(err) != deployment.Invalid {
+		t.Errorf("the key of another request: %v", err)
+	}
+
+	third := r.start("v3", stuckWeb)
+	r.beginsWeb(third.ID)
+	key := &deployment.IdempotencyKey{Principal: "ci", Key: "2", Digest: "cancel"}
+	for range 2 {
+		if _, err := r.engine.Cancel(t.Context(), third.ID, "", tester, key); err != nil {
+			t.Fatalf("cancel: %v", err)
+		}
+	}
+	r.await(third.ID, 2)
+	if d, err := r.engine.Cancel(t.Context(), third.ID, "", tester, key); err != nil || !d.Status.Terminal() {
+		t.Errorf("cancelled again after its end: %v", err)
 	}
 }

@@ -17,7 +17,11 @@ const pickUpWait = 5 * time.Second
 
 // Rollback asks for a rollback of the current deployment, or, of one that runs,
 // to cancel it and restore. It returns the deployment with the run that follows.
+// A key that was used for the same request before gives the deployment as it is.
 func (e *Engine) Rollback(ctx context.Context, id string, wish deployment.RollbackWish, actor deployment.Actor) (*deployment.Deployment, error) {
+	if d, err := e.repeated(ctx, wish.Key); d != nil || err != nil {
+		return d, err
+	}
 	d, _, err := e.rollbackAllowed(ctx, id, wish.TargetVersion)
 	if err != nil {
 		return nil, err
@@ -39,12 +43,16 @@ func (e *Engine) Rollback(ctx context.Context, id string, wish deployment.Rollba
 	}
 	return e.command(ctx, d, deployment.Command{
 		Kind: deployment.CommandRollback, Reason: wish.Reason,
-		TargetVersion: wish.TargetVersion, Planned: wish.Planned,
+		TargetVersion: wish.TargetVersion, Planned: wish.Planned, Key: wish.Key,
 	}, "deployment.rollback", actor)
 }
 
-// Cancel asks to stop a deployment. What it changed is restored.
-func (e *Engine) Cancel(ctx context.Context, id, reason string, actor deployment.Actor) (*deployment.Deployment, error) {
+// Cancel asks to stop a deployment. What it changed is restored. For the key see
+// Rollback.
+func (e *Engine) Cancel(ctx context.Context, id, reason string, actor deployment.Actor, key *deployment.IdempotencyKey) (*deployment.Deployment, error) {
+	if d, err := e.repeated(ctx, key); d != nil || err != nil {
+		return d, err
+	}
 	d, err := e.Store.Deployment(ctx, id)
 	if err != nil {
 		return nil, storeError(err)
@@ -52,7 +60,7 @@ func (e *Engine) Cancel(ctx context.Context, id, reason string, actor deployment
 	if err := deployment.CheckCancel(d); err != nil {
 		return nil, err
 	}
-	return e.command(ctx, d, deployment.Command{Kind: deployment.CommandCancel, Reason: reason}, "deployment.cancel", actor)
+	return e.command(ctx, d, deployment.Command{Kind: deployment.CommandCancel, Reason: reason, Key: key}, "deployment.cancel", actor)
 }
 
 // command stores the wish with its audit record, wakes the owner of the target,
@@ -69,7 +77,12 @@ func (e *Engine) command(ctx context.Context, d *deployment.Deployment, command 
 	err := e.Store.Command(ctx, command, deployment.AuditRecord{
 		At: command.At, Actor: actor, Action: action, Object: d.ID, Detail: detail, Reason: command.Reason,
 	})
-	if err != nil {
+	var again *deployment.RepeatedError
+	switch {
+	case errors.As(err, &again): // the same request came twice at once: this one waits too
+	case errors.Is(err, deployment.ErrKeyReused):
+		return nil, keyReused()
+	case err != nil:
 		return nil, storeError(err)
 	}
 	e.Bus.Ring(d.ID)

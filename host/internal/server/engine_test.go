@@ -86,6 +86,9 @@ func (e *engine) PlanStart(_ context.Context, r deployment.Request) (deployment.
 }
 
 func (e *engine) Rollback(ctx context.Context, id string, wish deployment.RollbackWish, actor deployment.Actor) (*deployment.Deployment, error) {
+	if d, err := e.repeated(ctx, wish.Key); d != nil || err != nil {
+		return d, err
+	}
 	d, err := e.host.store.Deployment(ctx, id)
 	if err != nil {
 		return nil, err
@@ -99,7 +102,7 @@ func (e *engine) Rollback(ctx context.Context, id string, wish deployment.Rollba
 	}
 	return d, e.host.store.Command(ctx, deployment.Command{
 		ID: uuid.NewString(), DeploymentID: id, Target: d.Target, Kind: deployment.CommandRollback,
-		Actor: actor, Reason: wish.Reason, At: noon, TargetVersion: wish.TargetVersion, Planned: wish.Planned,
+		Actor: actor, Reason: wish.Reason, At: noon, TargetVersion: wish.TargetVersion, Planned: wish.Planned, Key: wish.Key,
 	}, deployment.AuditRecord{At: noon, Actor: actor, Action: "deployment.rollback", Object: id, Reason: wish.Reason})
 }
 
@@ -115,12 +118,33 @@ func (e *engine) RollbackCandidates(ctx context.Context, id string) ([]*deployme
 	return e.host.store.CompletedVersions(ctx, d.Target, 10)
 }
 
-func (e *engine) Cancel(ctx context.Context, id, _ string, _ deployment.Actor) (*deployment.Deployment, error) {
+func (e *engine) Cancel(ctx context.Context, id, reason string, actor deployment.Actor, key *deployment.IdempotencyKey) (*deployment.Deployment, error) {
+	if d, err := e.repeated(ctx, key); d != nil || err != nil {
+		return d, err
+	}
 	d, err := e.host.store.Deployment(ctx, id)
 	if err != nil {
 		return nil, err
 	}
-	return d, deployment.CheckCancel(d)
+	if err := deployment.CheckCancel(d); err != nil {
+		return nil, err
+	}
+	return d, e.host.store.Command(ctx, deployment.Command{
+		ID: uuid.NewString(), DeploymentID: id, Target: d.Target, Kind: deployment.CommandCancel,
+		Actor: actor, Reason: reason, At: noon, Key: key,
+	}, deployment.AuditRecord{At: noon, Actor: actor, Action: "deployment.cancel", Object: id, Reason: reason})
+}
+
+// repeated returns what came of the request that used the key before.
+func (e *engine) repeated(ctx context.Context, key *deployment.IdempotencyKey) (*deployment.Deployment, error) {
+	if key == nil {
+		return nil, nil
+	}
+	id, err := e.host.store.Repeated(ctx, *key)
+	if err != nil || id == "" {
+		return nil, err
+	}
+	return e.host.store.Deployment(ctx, id)
 }
 
 func (e *engine) Remove(ctx context.Context, target deployment.Target, reason string, _ *deployment.Planned, actor deployment.Actor, key *deployment.IdempotencyKey) (*deployment.Deployment, error) {

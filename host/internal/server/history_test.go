@@ -198,14 +198,14 @@ func TestRollbackCancelRemove(t *testing.T) {
 	c := h.client(h.deployer)
 	d := h.accept("v1")
 	h.complete(d)
-	rolled, err := c.Rollback(t.Context(), d.ID, v1.RollbackRequest{Reason: " Application\n\terrors detected\n", TargetVersion: "v1.9.0"})
+	rolled, err := c.Rollback(t.Context(), d.ID, v1.RollbackRequest{Reason: " Application\n\terrors detected\n", TargetVersion: "v1.9.0"}, "")
 	ok(t, err)
 	work, err := h.store.Work(t.Context(), shop)
 	ok(t, err)
 	if rolled.ID != d.ID || len(work.Commands) != 1 || work.Commands[0].Reason != "Application errors detected" || work.Commands[0].TargetVersion != "v1.9.0" {
 		t.Errorf("rollback: %+v, commands %+v", rolled, work.Commands)
 	}
-	_, err = c.Cancel(t.Context(), d.ID, "")
+	_, err = c.Cancel(t.Context(), d.ID, "", "")
 	if p := client.AsProblem(err); p == nil || p.Status != http.StatusConflict || !strings.Contains(p.Error(), "apm deploy explain") {
 		t.Errorf("cancel of a terminal one: %v", err)
 	}

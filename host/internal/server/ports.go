@@ -17,7 +17,7 @@ type Engine interface {
 	PlanRollback(ctx context.Context, id, targetVersion string) (deployment.Plan, error)
 	// RollbackCandidates returns them newest first; the first is the default.
 	RollbackCandidates(ctx context.Context, id string) ([]*deployment.Deployment, error)
-	Cancel(ctx context.Context, id, reason string, actor deployment.Actor) (*deployment.Deployment, error)
+	Cancel(ctx context.Context, id, reason string, actor deployment.Actor, key *deployment.IdempotencyKey) (*deployment.Deployment, error)
 	Remove(ctx context.Context, target deployment.Target, reason string, planned *deployment.Planned, actor deployment.Actor, key *deployment.IdempotencyKey) (*deployment.Deployment, error)
 	PlanRemove(ctx context.Context, target deployment.Target) (deployment.Plan, error)
 	Logs(ctx context.Context, id string, query deployment.LogQuery, send func(component string, lines ...deployment.LogLine) error) error

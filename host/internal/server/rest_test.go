@@ -147,6 +147,47 @@ func TestIdempotencyKey(t *testing.T) {
 	}
 }
 
+// TestIdempotencyKeyOfRollbackAndCancel: what a broken connection makes a client
+// send again is one wish.
+func TestIdempotencyKeyOfRollbackAndCancel(t *testing.T) {
+	t.Parallel()
+	h := newHost(t, options{})
+	running, done := h.accept("v2"), h.accept("v1")
+	h.complete(done)
+	for _, test := range []struct {
+		what, path, body, other string
+	}{
+		{"rollback", "/api/v1/deployments/" + done.ID + "/rollback", `{"reason":"slow"}`, `{"reason":"slow","target_version":"v1"}`},
+		{"cancel", "/api/v1/deployments/" + running.ID + "/cancel", `{"reason":"slow"}`, `{"reason":"slower"}`},
+	} {
+		post := func(key, path, body string) answer {
+			return h.do(call{method: http.MethodPost, path: path, token: h.deployer, body: body, header: map[string]string{"Idempotency-Key": key}})
+		}
+		for range 3 {
+			if got := post(test.what, test.path, test.body); got.status != http.StatusAccepted {
+				t.Fatalf("%s: %d %s", test.what, got.status, got.body)
+			}
+		}
+		if got := post(test.what, test.path, test.other); got.status != http.StatusUnprocessableEntity {
+			t.Errorf("%s with another body: %d %s", test.what, got.status, got.body)
+		}
+		if got := post(test.what, "/api/v1/deployments", startBody); got.status != http.StatusUnprocessableEntity {
+			t.Errorf("a start with the key of a %s: %d %s", test.what, got.status, got.body)
+		}
+		commands, err := h.store.Commands(t.Context())
+		ok(t, err)
+		count := 0
+		for _, c := range commands {
+			if string(c.Kind) == test.what {
+				count++
+			}
+		}
+		if count != 1 {
+			t.Errorf("%d wishes to %s, want 1", count, test.what)
+		}
+	}
+}
+
 func TestListPagesAndFilters(t *testing.T) {
 	t.Parallel()
 	h := newHost(t, options{})

@@ -33,7 +33,8 @@ func (s *Server) registerRollback() {
 // rollbackInput is a request to roll back.
 type rollbackInput struct {
 	DeploymentPath
-	DryRun bool `query:"dry_run" doc:"The same as dry_run in the body."`
+	Key    string `header:"Idempotency-Key" maxLength:"255" pattern:"^[!-~]+$" doc:"Makes the request repeatable: the same key with the same body asks once, and answers the deployment as it is. Bound to the token."`
+	DryRun bool   `query:"dry_run" doc:"The same as dry_run in the body."`
 	Body   *v1.RollbackRequest
 }
 
@@ -54,10 +55,15 @@ func (s *Server) rollback(ctx context.Context, in *rollbackInput) (*acceptedOutp
 		}
 		return &acceptedOutput{Status: http.StatusOK, Body: planOf(plan)}, nil
 	}
-	wish := deployment.RollbackWish{
-		Reason: oneLine(request.Reason), TargetVersion: request.TargetVersion, Planned: plannedFrom(request.Planned),
+	who := callerOf(ctx)
+	key, err := keyOf(who, in.Key, "rollback "+d.ID, request)
+	if err != nil {
+		return nil, err
 	}
-	d, err = s.parts.Engine.Rollback(ctx, d.ID, wish, callerOf(ctx).Actor)
+	wish := deployment.RollbackWish{
+		Reason: oneLine(request.Reason), TargetVersion: request.TargetVersion, Planned: plannedFrom(request.Planned), Key: key,
+	}
+	d, err = s.parts.Engine.Rollback(ctx, d.ID, wish, who.Actor)
 	if err != nil {
 		return nil, err
 	}
@@ -67,6 +73,7 @@ func (s *Server) rollback(ctx context.Context, in *rollbackInput) (*acceptedOutp
 // cancelInput is a request to cancel.
 type cancelInput struct {
 	DeploymentPath
+	Key  string `header:"Idempotency-Key" maxLength:"255" pattern:"^[!-~]+$" doc:"Makes the request repeatable. Bound to the token."`
 	Body *v1.CancelRequest
 }
 
@@ -82,11 +89,16 @@ func (s *Server) cancel(ctx context.Context, in *cancelInput) (*cancelledOutput,
 	if err != nil {
 		return nil, err
 	}
-	reason := ""
+	request := v1.CancelRequest{}
 	if in.Body != nil {
-		reason = oneLine(in.Body.Reason)
+		request = *in.Body
 	}
-	d, err = s.parts.Engine.Cancel(ctx, d.ID, reason, callerOf(ctx).Actor)
+	who := callerOf(ctx)
+	key, err := keyOf(who, in.Key, "cancel "+d.ID, request)
+	if err != nil {
+		return nil, err
+	}
+	d, err = s.parts.Engine.Cancel(ctx, d.ID, oneLine(request.Reason), who.Actor, key)
 	if err != nil {
 		return nil, err
 	}

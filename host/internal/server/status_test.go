@@ -29,7 +29,7 @@ func TestFromItsAnswerOnARollbackIsUnderWay(t *testing.T) {
 			t.Errorf("%s: %s of run %d, ended at %v, %v %%: %s", what, body.Status, body.Run, body.EndedAt, body.Progress.Percentage, body.Reason)
 		}
 	}
-	answer, err := c.Rollback(t.Context(), d.ID, v1.RollbackRequest{Reason: "slow"})
+	answer, err := c.Rollback(t.Context(), d.ID, v1.RollbackRequest{Reason: "slow"}, "")
 	ok(t, err)
 	pending("the answer", answer)
 	look := func(when string) {

@@ -34,7 +34,7 @@ type Intake interface {
 	// for another one; BusyError: the target is busy and Concurrent is refuse.
 	Accept(ctx context.Context, acceptance deployment.Acceptance) error
 	// Command stores a person's wish with its audit record. ErrNotFound: the
-	// target has no such deployment.
+	// target has no such deployment. RepeatedError, ErrKeyReused: see Accept.
 	Command(ctx context.Context, command deployment.Command, audit deployment.AuditRecord) error
 	// Repeated returns the deployment that the key was used for, "" when it is
 	// new. ErrKeyReused: it was used for another request.

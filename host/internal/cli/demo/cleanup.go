@@ -86,7 +86,7 @@ func (d *demo) removeAll(ctx context.Context) error {
 // settle cancels an open deployment and waits until it has ended. One that can
 // no longer be cancelled ends by itself.
 func (d *demo) settle(ctx context.Context, id string) error {
-	if _, err := d.client.Cancel(ctx, id, "the demo ends"); err != nil && ctx.Err() != nil {
+	if _, err := d.client.Cancel(ctx, id, "the demo ends", ""); err != nil && ctx.Err() != nil {
 		return err
 	}
 	_, err := d.await(ctx, id, 0)

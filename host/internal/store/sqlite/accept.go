@@ -16,14 +16,8 @@ func (s *Store) Accept(ctx context.Context, a deployment.Acceptance) error {
 		return err
 	}
 	return s.write(ctx, func(tx *tx) error {
-		if a.Key != nil {
-			first, err := repeated(tx, *a.Key)
-			if err != nil {
-				return err
-			}
-			if first != "" {
-				return &deployment.RepeatedError{DeploymentID: first}
-			}
+		if err := isNew(tx, a.Key); err != nil {
+			return err
 		}
 		if err := giveWay(tx, a); err != nil {
 			return err
@@ -49,11 +43,8 @@ func (s *Store) Accept(ctx context.Context, a deployment.Acceptance) error {
 		if err := s.insertBlobs(tx, a.Blobs); err != nil {
 			return err
 		}
-		if a.Key != nil {
-			if _, err := tx.exec(`INSERT INTO idempotency (principal, key, digest, deployment_id) VALUES (?, ?, ?, ?)`,
-				a.Key.Principal, a.Key.Key, a.Key.Digest, d.ID); err != nil {
-				return fmt.Errorf("write idempotency key: %w", err)
-			}
+		if err := insertKey(tx, a.Key, d.ID); err != nil {
+			return err
 		}
 		return insertAudit(tx, a.Audit)
 	})
@@ -81,6 +72,31 @@ func repeated(tx *tx, key deployment.IdempotencyKey) (string, error) {
 		return "", fmt.Errorf("%w: %q was used for deployment %s", deployment.ErrKeyReused, key.Key, id)
 	}
 	return id, nil
+}
+
+// isNew returns what came of the request that used the key before; nil where
+// there is no key, or it is new.
+func isNew(tx *tx, key *deployment.IdempotencyKey) error {
+	if key == nil {
+		return nil
+	}
+	first, err := repeated(tx, *key)
+	if err == nil && first != "" {
+		return &deployment.RepeatedError{DeploymentID: first}
+	}
+	return err
+}
+
+// insertKey writes the key with what came of its request.
+func insertKey(tx *tx, key *deployment.IdempotencyKey, deploymentID string) error {
+	if key == nil {
+		return nil
+	}
+	if _, err := tx.exec(`INSERT INTO idempotency (principal, key, digest, deployment_id) VALUES (?, ?, ?, ?)`,
+		key.Principal, key.Key, key.Digest, deploymentID); err != nil {
+		return fmt.Errorf("write idempotency key: %w", err)
+	}
+	return nil
 }
 
 // giveWay carries out the policy towards what is unfinished on the target.
@@ -121,7 +137,7 @@ func supersede(tx *tx, a deployment.Acceptance) error {
 		reason := "superseded by " + d.ID
 		if err := insertCommand(tx, &deployment.Command{
 			ID: d.ID + "-supersedes-" + id, DeploymentID: id, Target: d.Target,
-			Kind: deployment.CommandCancel, Actor: a.Audit.Actor, Reason: reason, At: d.AcceptedAt,
+			Kind: deployment.CommandCancel, Waiting: true, Actor: a.Audit.Actor, Reason: reason, At: d.AcceptedAt,
 		}); err != nil {
 			return err
 		}
@@ -137,12 +153,18 @@ func supersede(tx *tx, a deployment.Acceptance) error {
 // Command implements store.Intake.
 func (s *Store) Command(ctx context.Context, command deployment.Command, audit deployment.AuditRecord) error {
 	return s.write(ctx, func(tx *tx) error {
+		if err := isNew(tx, command.Key); err != nil {
+			return err
+		}
 		var known int
 		if err := tx.row(`SELECT 1 FROM deployments WHERE id = ? AND application = ? AND environment = ?`,
 			command.DeploymentID, command.Target.Application, command.Target.Environment).Scan(&known); err != nil {
 			return fmt.Errorf("find deployment %q of %s: %w", command.DeploymentID, command.Target, err)
 		}
 		if err := insertCommand(tx, &command); err != nil {
+			return err
+		}
+		if err := insertKey(tx, command.Key, command.DeploymentID); err != nil {
 			return err
 		}
 		return insertAudit(tx, audit)

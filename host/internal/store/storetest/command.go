@@ -1,6 +1,8 @@
 package storetest
 
 import (
+	"errors"
+
 	"github.com/apm-deploy/apm/host/internal/deployment"
 )
 
@@ -8,6 +10,7 @@ var commandChecks = map[string]func(*fixture){
 	"it is kept until it is carried out":  commandIsKept,
 	"it names a deployment of its target": commandOfUnknown,
 	"an id is taken once":                 commandOnce,
+	"a key makes it repeatable":           commandKey,
 }
 
 func (f *fixture) command(id string, d *deployment.Deployment) deployment.Command {
@@ -66,4 +69,33 @@ func commandOnce(f *fixture) {
 		f.Fatal("two commands of one id")
 	}
 	f.same("audit", []string{"deployment.start d001", "deployment.rollback d001"}, f.audits())
+}
+
+func commandKey(f *fixture) {
+	d := f.accept(shop, "v1")
+	key := &deployment.IdempotencyKey{Principal: "alice", Key: "k1", Digest: "rollback d001"}
+	c := f.command("c1", d)
+	c.Key = key
+	f.ok(f.Command(f.ctx(), c, f.audit("deployment.rollback", d.ID)))
+	c.ID = "c2"
+	var again *deployment.RepeatedError
+	if err := f.Command(f.ctx(), c, f.audit("deployment.rollback", d.ID)); !errors.As(err, &again) || again.DeploymentID != d.ID {
+		f.Fatalf("the same request again: %v", err)
+	}
+	id, err := f.Repeated(f.ctx(), *key)
+	f.ok(err)
+	f.same("what came of it", d.ID, id)
+	c.Key = &deployment.IdempotencyKey{Principal: "alice", Key: "k1", Digest: "cancel d001"}
+	f.is(f.Command(f.ctx(), c, f.audit("deployment.cancel", d.ID)), deployment.ErrKeyReused)
+	start := f.acceptance(f.build(shop, "v2"))
+	start.Key = key
+	if err := f.Accept(f.ctx(), start); !errors.As(err, &again) || again.DeploymentID != d.ID {
+		f.Fatalf("a start with the key: %v", err)
+	}
+	c.Key = &deployment.IdempotencyKey{Principal: "bob", Key: "k1", Digest: "rollback d001"}
+	f.ok(f.Command(f.ctx(), c, f.audit("deployment.rollback", d.ID)))
+	all, err := f.Commands(f.ctx())
+	f.ok(err)
+	f.same("wishes", 2, len(all))
+	f.same("audit", []string{"deployment.start d001", "deployment.rollback d001", "deployment.rollback d001"}, f.audits())
 }
