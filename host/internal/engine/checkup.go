@@ -9,6 +9,10 @@ import (
 	"github.com/apm-deploy/apm/sdk"
 )
 
+// recordQuiet is how old the record of what runs may get while its checks are
+// asked and nothing but counts changes. An active run has its heartbeat.
+const recordQuiet = time.Minute
+
 // transcriptLength is how many observations a checkup keeps for evidence.
 const transcriptLength = 100
 
@@ -218,7 +222,8 @@ func fromCheckStatus(s sdk.CheckStatus) deployment.Health {
 }
 
 // hear folds an observation into the component's check. A change of status is
-// a row; the first answer, also one that nobody could look, is recorded.
+// a row; the first answer, also one that nobody could look, is recorded, and what
+// else is heard now and then, so that the record shows how the check stands.
 func (k *checkup) hear(like deployment.Check, seen deployment.Observation) {
 	k.mu.Lock()
 	k.transcript = append(k.transcript, deployment.CheckRecord{Check: like.Name, Observation: seen})
@@ -232,7 +237,7 @@ func (k *checkup) hear(like deployment.Check, seen deployment.Observation) {
 	k.o.read(func() {
 		check := k.find(like)
 		trial := *check
-		if changed = trial.Observe(seen) || check.At.IsZero(); !changed {
+		if changed = trial.Observe(seen) || check.At.IsZero() || k.stale(); !changed {
 			*check = trial
 		}
 	})
@@ -251,6 +256,13 @@ func (k *checkup) hear(like deployment.Check, seen deployment.Observation) {
 			From: from, Status: check.Status, Message: check.Message, Latency: check.Latency,
 		})
 	})
+}
+
+// stale says whether the record of a deployment at rest is due. Called under the
+// owner's lock.
+func (k *checkup) stale() bool {
+	r := k.d.Run()
+	return r != nil && !r.Open() && k.o.engine.Now().Sub(k.d.UpdatedAt) >= recordQuiet
 }
 
 // find returns the component's check of that name, a new one if there is none.

@@ -1,0 +1,29 @@
+package engine_test
+
+import (
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/apm-deploy/apm/host/internal/deployment"
+)
+
+// TestRecordOfWhatRunsIsRefreshed: while what runs stays healthy, the record
+// does not go on saying that it was looked at long ago.
+func TestRecordOfWhatRunsIsRefreshed(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
+	var later atomic.Int64
+	r.now = func() time.Time { return time.Now().Add(time.Duration(later.Load())) }
+	r.run()
+	d := r.await(r.start("v1", `{"web":{"content":"a"}}`).ID, 1)
+	seen := func(d *deployment.Deployment) time.Time { return d.Component("web").Checks[0].At }
+	before := seen(d)
+	later.Store(int64(2 * time.Minute))
+	d = r.until(d.ID, "a later look in the record", func(d *deployment.Deployment) bool {
+		return seen(d).Sub(before) > time.Minute
+	})
+	if check := d.Component("web").Checks[0]; check.Status != deployment.Healthy {
+		t.Errorf("the check: %+v", check)
+	}
+}
