@@ -152,6 +152,24 @@ type Ended struct {
 	LastEnded   time.Time
 }
 
+// EndedLength counts ends by how long the deployment took, for a histogram.
+type EndedLength struct {
+	Platform    string
+	Environment string
+	Result      Status
+	// Bound is the smallest of LengthBounds that it kept within, in seconds;
+	// infinite beyond the last one.
+	Bound   float64
+	Count   int
+	Seconds float64 // of all of Count together
+}
+
+// LengthBounds are the bounds, in seconds, by which the lengths of deployments
+// are counted.
+func LengthBounds() []float64 {
+	return []float64{1, 5, 15, 30, 60, 120, 300, 600, 1200, 1800, 3600}
+}
+
 // PastRun is the length of a run that ended well, for estimates.
 type PastRun struct {
 	Stages     map[Status]time.Duration

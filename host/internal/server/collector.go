@@ -5,7 +5,6 @@ import (
 	"errors"
 	"log/slog"
 	"slices"
-	"sync"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -41,6 +40,9 @@ var (
 	descResults = prometheus.NewDesc(namespace+"deployments_total",
 		"Ends of deployments, by result; a rollback of one that had ended is another end.",
 		[]string{"application", "platform", "environment", "result"}, nil)
+	descLength = prometheus.NewDesc(namespace+"deployment_duration_seconds",
+		"Durations of the deployments that ended, by result.",
+		[]string{"platform", "environment", "result"}, nil)
 	descPluginUp = prometheus.NewDesc(namespace+"plugin_up",
 		"Whether the platform's process is ready.", []string{"platform"}, nil)
 	descPluginRestarts = prometheus.NewDesc(namespace+"plugin_restarts_total",
@@ -52,32 +54,20 @@ type collector struct {
 	config Config
 	parts  Parts
 	log    *slog.Logger
-	length *prometheus.HistogramVec
-
-	mu      sync.Mutex
-	counted map[string]int // what of Ended is in the histogram already
 }
 
 // newCollector returns a collector on what the store records.
 func newCollector(config Config, parts Parts, log *slog.Logger) *collector {
-	return &collector{
-		config: config, parts: parts, log: log, counted: map[string]int{},
-		length: prometheus.NewHistogramVec(prometheus.HistogramOpts{
-			Name:    namespace + "deployment_duration_seconds",
-			Help:    "Duration of deployments that ended while this host ran.",
-			Buckets: []float64{1, 5, 15, 30, 60, 120, 300, 600, 1200, 1800, 3600},
-		}, []string{"platform", "environment", "result"}),
-	}
+	return &collector{config: config, parts: parts, log: log}
 }
 
 // Describe sends every family.
 func (c *collector) Describe(descs chan<- *prometheus.Desc) {
 	for _, d := range []*prometheus.Desc{
-		descTotal, descDuration, descStatus, descChecks, descRollbacks, descResults, descPluginUp, descPluginRestarts,
+		descTotal, descDuration, descStatus, descChecks, descRollbacks, descResults, descLength, descPluginUp, descPluginRestarts,
 	} {
 		descs <- d
 	}
-	c.length.Describe(descs)
 }
 
 // Collect reads the store. What cannot be read makes the scrape an error: half
@@ -93,7 +83,6 @@ func (c *collector) Collect(out chan<- prometheus.Metric) {
 			out <- prometheus.NewInvalidMetric(desc, err)
 		}
 	}
-	c.length.Collect(out)
 }
 
 // collectLatest counts targets by the status of their latest deployment.

@@ -36,8 +36,9 @@ func (c *collector) collectEnded(ctx context.Context, out chan<- prometheus.Metr
 	if err != nil {
 		return err
 	}
-	c.observe(ended)
-
+	if err := c.collectLengths(ctx, open, out); err != nil {
+		return err
+	}
 	tallies := map[series]*tally{}
 	at := func(key series) *tally {
 		if tallies[key] == nil {
@@ -116,21 +117,47 @@ func retire(tallies map[series]*tally) {
 	}
 }
 
-// observe puts what ended since the last look into the histogram. What had ended
-// before this host started is not in it: only the sum of the last is known.
-func (c *collector) observe(ended []deployment.Ended) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	first := len(c.counted) == 0
-	for _, e := range ended {
-		key := e.Application + "\x00" + e.Environment + "\x00" + e.Platform + "\x00" + e.Version + "\x00" + string(e.Result)
-		observer := c.length.WithLabelValues(e.Platform, e.Environment, string(e.Result))
-		for range max(e.Count-c.counted[key], 0) {
-			if !first {
-				observer.Observe(e.LastSeconds)
+// length are the labels of the histogram.
+type length struct{ platform, environment, result string }
+
+// collectLengths counts the same ends by how long each deployment took. Open
+// deployments begin their series at 0 too.
+func (c *collector) collectLengths(ctx context.Context, open []*deployment.Deployment, out chan<- prometheus.Metric) error {
+	lengths, err := c.parts.Store.EndedLengths(ctx, c.config.HostName)
+	if err != nil {
+		return err
+	}
+	counts := map[length][]deployment.EndedLength{}
+	for _, d := range open {
+		for _, platform := range platformsOf(d) {
+			for _, result := range deployment.Statuses() {
+				if result.Terminal() {
+					counts[length{platform, d.Environment, string(result)}] = nil
+				}
 			}
 		}
-		c.counted[key] = max(e.Count, c.counted[key])
 	}
-	c.counted[""] = 0
+	for _, l := range lengths {
+		key := length{l.Platform, l.Environment, string(l.Result)}
+		counts[key] = append(counts[key], l)
+	}
+	for key, list := range counts {
+		var count uint64
+		var sum float64
+		buckets := map[float64]uint64{}
+		for _, bound := range deployment.LengthBounds() {
+			buckets[bound] = 0
+		}
+		for _, l := range list {
+			count += uint64(l.Count) //nolint:gosec // a count
+			sum += l.Seconds
+			for bound := range buckets {
+				if l.Bound <= bound {
+					buckets[bound] += uint64(l.Count) //nolint:gosec // a count
+				}
+			}
+		}
+		out <- prometheus.MustNewConstHistogram(descLength, count, sum, buckets, key.platform, key.environment, key.result)
+	}
+	return nil
 }

@@ -1,7 +1,6 @@
 package server
 
 import (
-	"context"
 	"log/slog"
 	"runtime"
 
@@ -16,16 +15,15 @@ import (
 type metrics struct {
 	registry *prometheus.Registry
 	handler  fiber.Handler
-	events   prometheus.Counter
-	recorded *collector
+	messages prometheus.Counter
 }
 
 // newMetrics registers all families. Those that tell of deployments are read
 // from the store when they are asked for, so that a restart loses none.
 func newMetrics(config Config, parts Parts, clients func() int, log *slog.Logger) *metrics {
-	m := &metrics{registry: prometheus.NewRegistry(), recorded: newCollector(config, parts, log)}
-	m.events = prometheus.NewCounter(prometheus.CounterOpts{
-		Name: "apm_events_total", Help: "Events sent to WebSocket clients.",
+	m := &metrics{registry: prometheus.NewRegistry()}
+	m.messages = prometheus.NewCounter(prometheus.CounterOpts{
+		Name: "apm_websocket_messages_total", Help: "Messages sent to WebSocket clients.",
 	})
 	build := prometheus.NewGauge(prometheus.GaugeOpts{
 		Name: "apm_build_info", Help: "Always 1; the labels say what runs.",
@@ -33,11 +31,14 @@ func newMetrics(config Config, parts Parts, clients func() int, log *slog.Logger
 	})
 	build.Set(1)
 	m.registry.MustRegister(
-		m.events, build,
+		m.messages, build,
+		prometheus.NewCounterFunc(prometheus.CounterOpts{
+			Name: "apm_events_total", Help: "Events of deployments that this host recorded since it started.",
+		}, func() float64 { return float64(parts.Store.Recorded()) }),
 		prometheus.NewGaugeFunc(prometheus.GaugeOpts{
 			Name: "apm_websocket_clients", Help: "WebSocket clients that are connected.",
 		}, func() float64 { return float64(clients()) }),
-		m.recorded,
+		newCollector(config, parts, log),
 		collectors.NewGoCollector(),
 		collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}),
 	)
@@ -47,16 +48,8 @@ func newMetrics(config Config, parts Parts, clients func() int, log *slog.Logger
 	return m
 }
 
-// begin notes what had ended before this host started, which the histogram leaves
-// out. A store that is away is noted by the first scrape.
-func (m *metrics) begin(ctx context.Context) {
-	if ended, err := m.recorded.parts.Store.Ended(ctx, m.recorded.config.HostName); err == nil {
-		m.recorded.observe(ended)
-	}
-}
-
-// sent counts an event that was sent.
-func (m *metrics) sent() { m.events.Inc() }
+// sent counts a message that was sent.
+func (m *metrics) sent() { m.messages.Inc() }
 
 // serveMetrics answers /metrics.
 func (s *Server) serveMetrics(c *fiber.Ctx, _ caller) error {

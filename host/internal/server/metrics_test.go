@@ -4,6 +4,7 @@ import (
 	"net/http"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/prometheus/client_golang/prometheus/testutil"
 
@@ -56,6 +57,10 @@ func TestMetricsOfTheProductDescription(t *testing.T) {
 		`apm_deployments_total{application="my-app",environment="production",platform="process",result="completed"} 0`,
 		`apm_plugin_up{platform="process"} 1`,
 		`apm_websocket_clients 0`,
+		`apm_websocket_messages_total 0`,
+		`apm_events_total 1`,
+		`apm_deployment_duration_seconds_count{environment="production",platform="process",result="completed"} 0`,
+		`apm_deployment_duration_seconds_bucket{environment="production",platform="process",result="rolled_back",le="+Inf"} 0`,
 	)
 	for _, name := range []string{"pod-1", "pod-2", "pod-3"} {
 		d.Components[0].Checks = append(d.Components[0].Checks, deployment.Check{Component: "web", Name: name, Type: "readiness", Status: deployment.Healthy})
@@ -68,7 +73,7 @@ func TestMetricsOfTheProductDescription(t *testing.T) {
 		`deployment_health_check_status{check_type="readiness",platform="process",status="healthy"} 3`,
 		`deployment_rollback_total{environment="production",platform="process",version="v2.0.0"} 0`,
 		`apm_deployments_total{application="my-app",environment="production",platform="process",result="completed"} 1`,
-		`apm_deployment_duration_seconds_count{environment="production",platform="process",result="completed"} 1`,
+		`apm_events_total 3`,
 	)
 	h.rollBack(d)
 	has(
@@ -78,6 +83,31 @@ func TestMetricsOfTheProductDescription(t *testing.T) {
 		`apm_deployments_total{application="my-app",environment="production",platform="process",result="completed"} 1`,
 		`apm_deployments_total{application="my-app",environment="production",platform="process",result="rolled_back"} 1`,
 	)
+}
+
+// TestEveryDurationIsInTheHistogram: also those between two scrapes, and those of
+// before a restart.
+func TestEveryDurationIsInTheHistogram(t *testing.T) {
+	t.Parallel()
+	h := newHost(t, options{anonymous: true})
+	for _, took := range []time.Duration{4 * time.Second, time.Minute, 2 * time.Hour} {
+		d := h.accept("v1")
+		r := d.Run()
+		r.LockedAt, r.EndedAt, r.Result = r.RequestedAt, r.RequestedAt.Add(took), deployment.Completed
+		d.EndedAt, d.EndedBy = r.EndedAt, hostName
+		h.commit(d)
+	}
+	const labels = `environment="production",platform="process",result="completed"`
+	page := string(h.do(call{path: "/metrics"}).body)
+	for _, line := range []string{
+		`_bucket{` + labels + `,le="1"} 0`, `_bucket{` + labels + `,le="5"} 1`, `_bucket{` + labels + `,le="30"} 1`,
+		`_bucket{` + labels + `,le="60"} 2`, `_bucket{` + labels + `,le="3600"} 2`, `_bucket{` + labels + `,le="+Inf"} 3`,
+		`_sum{` + labels + `} 7264`, `_count{` + labels + `} 3`,
+	} {
+		if !strings.Contains(page, "\napm_deployment_duration_seconds"+line+"\n") {
+			t.Errorf("no line %s in\n%s", line, ours(page))
+		}
+	}
 }
 
 // TestVersionSeriesAreBounded: only the last twenty versions keep theirs.

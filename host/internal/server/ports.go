@@ -43,6 +43,9 @@ type Store interface {
 	FeedHead(ctx context.Context) (string, error)
 	Blob(ctx context.Context, key string) ([]byte, error)
 	Ended(ctx context.Context, host string) ([]deployment.Ended, error)
+	EndedLengths(ctx context.Context, host string) ([]deployment.EndedLength, error)
+	// Recorded is how many events this host has committed since it started.
+	Recorded() uint64
 	Audit(ctx context.Context, cursor string, limit int) (records []deployment.AuditRecord, next string, err error)
 	Record(ctx context.Context, record deployment.AuditRecord) error
 }

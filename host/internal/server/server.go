@@ -83,7 +83,6 @@ func (s *Server) Listen(ctx context.Context) error {
 		return fmt.Errorf("split address %q: %w", s.Addr(), err)
 	}
 	s.origins = newAllowed(s.config, port)
-	s.metrics.begin(ctx)
 	return nil
 }
 

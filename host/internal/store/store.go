@@ -137,6 +137,10 @@ type Upkeep interface {
 	// Ended counts the ends of deployments that this host brought about. Retention
 	// takes nothing from them.
 	Ended(ctx context.Context, host string) ([]deployment.Ended, error)
+	// EndedLengths counts the same ends by how long each deployment took.
+	EndedLengths(ctx context.Context, host string) ([]deployment.EndedLength, error)
+	// Recorded is how many events this host has committed since it started.
+	Recorded() uint64
 	// Retain deletes ended deployments beyond the newest count of each target, and
 	// those that ended longer than age ago (0: no such bound), with their events
 	// and the blobs that nothing else refers to. It keeps what runs, what it

@@ -68,7 +68,9 @@ func (s *Store) replace(tx *tx, target deployment.Target, d *deployment.Deployme
 		d.ID, target.Application, target.Environment).Scan(&open, &counted); err != nil {
 		return fmt.Errorf("find deployment %q of %s: %w", d.ID, target, err)
 	}
-	if open && !r.open && string(d.Status) != counted {
+	// A rollback that never had the lock, refused or withdrawn, ended nothing.
+	run := d.Run()
+	if began := run == nil || !run.LockedAt.IsZero(); open && !r.open && (began || counted == "") {
 		if err := countEnd(tx, d, r.platforms, host, counted == ""); err != nil {
 			return err
 		}

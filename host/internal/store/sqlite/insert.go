@@ -23,6 +23,7 @@ func appendEvents(tx *tx, id string, last uint64, events []deployment.Event) (ui
 			id, e.Seq, string(e.Type), nanoseconds(e.Time), data); err != nil {
 			return 0, fmt.Errorf("append event %d of deployment %s: %w", e.Seq, id, err)
 		}
+		tx.recorded++
 		last = e.Seq
 	}
 	return last, nil
@@ -64,8 +65,8 @@ func insertLists(tx *tx, d *deployment.Deployment, platforms []string) error {
 	}
 	for i := range d.Runs {
 		r := &d.Runs[i]
-		if r.Open() {
-			continue
+		if r.Open() || r.LockedAt.IsZero() {
+			continue // one without the lock, refused or withdrawn, did nothing
 		}
 		if _, err := tx.exec(`INSERT INTO runs (deployment_id, number, kind, result, ended_at) VALUES (?, ?, ?, ?, ?)
 			ON CONFLICT (deployment_id, number) DO UPDATE SET kind = excluded.kind, result = excluded.result, ended_at = excluded.ended_at`,

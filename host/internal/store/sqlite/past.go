@@ -28,7 +28,7 @@ func (s *Store) PastRuns(ctx context.Context, target deployment.Target, kind dep
 				return err
 			}
 			for i := range d.Runs {
-				if d.Runs[i].Number == number {
+				if d.Runs[i].Number == number && !d.Runs[i].LockedAt.IsZero() {
 					past = append(past, pastRun(&d.Runs[i]))
 				}
 			}
@@ -49,11 +49,7 @@ func pastRun(r *deployment.Run) deployment.PastRun {
 	p := deployment.PastRun{
 		Stages: map[deployment.Status]time.Duration{}, Components: map[string]time.Duration{},
 	}
-	began := r.LockedAt
-	if began.IsZero() {
-		began = r.RequestedAt
-	}
-	p.Total = r.EndedAt.Sub(began)
+	p.Total = r.EndedAt.Sub(r.LockedAt)
 	for _, stage := range r.Stages {
 		if !stage.EndedAt.IsZero() {
 			p.Stages[stage.Name] += stage.EndedAt.Sub(stage.StartedAt)

@@ -55,6 +55,8 @@ type Store struct {
 	// did not.
 	ailing atomic.Bool
 	closed atomic.Bool
+	// recorded counts the events that were committed.
+	recorded atomic.Uint64
 }
 
 var _ store.Store = (*Store)(nil)
@@ -124,6 +126,9 @@ func (s *Store) prepare(ctx context.Context) error {
 
 // InstallationID was made with the database.
 func (s *Store) InstallationID() string { return s.id }
+
+// Recorded implements store.Upkeep.
+func (s *Store) Recorded() uint64 { return s.recorded.Load() }
 
 // Health reads, and writes too when the last write could not be made.
 func (s *Store) Health(ctx context.Context) error {

@@ -16,6 +16,7 @@ import (
 type tx struct {
 	ctx        context.Context
 	connection *sql.Conn
+	recorded   uint64 // events that were appended
 }
 
 func (t *tx) exec(query string, arguments ...any) (sql.Result, error) {
@@ -109,6 +110,7 @@ func (s *Store) transact(ctx context.Context, db *sql.DB, begin string, do func(
 		return fmt.Errorf("commit: %w", err)
 	}
 	done = true
+	s.recorded.Add(t.recorded)
 	return nil
 }
 

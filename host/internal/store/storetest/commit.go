@@ -16,6 +16,7 @@ var commitChecks = map[string]func(*fixture){
 	"a state of another target":     commitForeignState,
 	"a blob is written once":        commitBlobOnce,
 	"events without the deployment": commitEventsAlone,
+	"events are counted":            commitRecorded,
 	"work is all that is needed":    commitWork,
 }
 
@@ -220,4 +221,25 @@ func commitWork(f *fixture) {
 	if work.Current != work.Open[0] {
 		f.Fatal("the current deployment is open and there twice")
 	}
+}
+
+// commitRecorded: what is not committed was not recorded.
+func commitRecorded(f *fixture) {
+	f.same("recorded at first", uint64(0), f.Recorded())
+	d := f.accept(shop, "v1")
+	f.commit(d)
+	change := f.change(d)
+	change.Events = f.events(d, deployment.EventStatus, deployment.EventVerdict)
+	f.ok(f.Commit(f.ctx(), change))
+	f.same("recorded", d.Seq, f.Recorded())
+	stale := f.change(d)
+	stale.Epoch++
+	stale.Events = f.events(d, deployment.EventStatus)
+	f.is(f.Commit(f.ctx(), stale), deployment.ErrStaleEpoch)
+	broken := f.change(d)
+	broken.Events = append(f.events(d, deployment.EventStatus), f.events(d, deployment.EventStatus)...)
+	if err := f.Commit(f.ctx(), broken); err == nil { // seq 5 does not follow 4
+		f.Fatal("a gap was committed")
+	}
+	f.same("recorded after what failed", uint64(4), f.Recorded())
 }

@@ -166,6 +166,11 @@ func readPastRuns(f *fixture) {
 	f.ok(err)
 	f.same("past rollbacks", 1, len(past))
 	f.same("its length", 59*time.Second, past[0].Total)
+
+	f.refuse(d, f.rollback(d)) // it took no time, and says nothing of one that does
+	past, err = f.PastRuns(f.ctx(), shop, deployment.RunRollback, 10)
+	f.ok(err)
+	f.same("past rollbacks after a refused one", 1, len(past))
 }
 
 func readInstallation(f *fixture) {

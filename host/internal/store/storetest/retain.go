@@ -1,6 +1,7 @@
 package storetest
 
 import (
+	"math"
 	"time"
 
 	"github.com/apm-deploy/apm/host/internal/deployment"
@@ -19,6 +20,7 @@ var retainChecks = map[string]func(*fixture){
 
 var endedChecks = map[string]func(*fixture){
 	"ends are counted":          endedCounts,
+	"ends by their length":      endedLengths,
 	"retention takes none away": endedRetained,
 }
 
@@ -174,13 +176,68 @@ func endedCounts(f *fixture) {
 	f.same("ends", want, f.endsOf(host))
 
 	// A rollback is an end again, but not of another deployment. Refused, it is none.
-	first.Runs = append(first.Runs, deployment.Run{Number: 2, Kind: deployment.RunRollback, Trigger: deployment.TriggerUser, RequestedAt: noon.Add(time.Hour)})
-	f.end(first, deployment.Completed)
+	f.refuse(first, f.rollback(first))
 	f.same("ends after a refused rollback", want, f.endsOf(host))
-	second.Runs = append(second.Runs, deployment.Run{Number: 2, Kind: deployment.RunRollback, Trigger: deployment.TriggerUser, RequestedAt: noon.Add(time.Hour)})
+	f.rollback(second)
 	f.end(second, deployment.RolledBack)
 	f.same("ends after a rollback", append(want, at(second, "process", deployment.RolledBack, 1, 0)), f.endsOf(host))
+	// It was current again since, and went back once more.
+	f.refuse(second, f.rollback(second))
+	f.rollback(second)
+	f.end(second, deployment.RolledBack)
+	f.same("ends after another one", append(want, at(second, "process", deployment.RolledBack, 2, 0)), f.endsOf(host))
 	f.same("ends of another host", []deployment.Ended(nil), f.endsOf("host-b"))
+}
+
+// rollback opens a rollback of a deployment that has ended.
+func (f *fixture) rollback(d *deployment.Deployment) *deployment.Run {
+	f.Helper()
+	d.Runs = append(d.Runs, deployment.Run{
+		Number: len(d.Runs) + 1, Kind: deployment.RunRollback, Trigger: deployment.TriggerUser, RequestedAt: noon.Add(time.Hour),
+	})
+	f.commit(d)
+	return d.Run()
+}
+
+// refuse ends a run before it had the lock: the deployment is as it was.
+func (f *fixture) refuse(d *deployment.Deployment, run *deployment.Run) {
+	f.Helper()
+	run.EndedAt, run.Result = run.RequestedAt.Add(time.Minute), d.Runs[run.Number-2].Result
+	f.commit(d)
+}
+
+// endedLengths: every end is in the histogram, not the last ones only.
+func endedLengths(f *fixture) {
+	lengths := func(who string) []deployment.EndedLength {
+		f.Helper()
+		all, err := f.EndedLengths(f.ctx(), who)
+		f.ok(err)
+		return all
+	}
+	f.same("lengths", []deployment.EndedLength(nil), lengths(host))
+	for _, seconds := range []float64{0, 1, 1.5, 5, 59, 60, 3600, 3601, 90000} {
+		d := f.accept(shop, "v1")
+		f.take(d)
+		run := d.Run()
+		run.EndedAt = run.RequestedAt.Add(time.Duration(seconds * float64(time.Second)))
+		run.Result, d.Status, d.EndedAt, d.EndedBy = deployment.Completed, deployment.Completed, run.EndedAt, host
+		f.commit(d)
+		f.commit(d)
+	}
+	failed := f.accept(shop, "v2")
+	f.end(failed, deployment.Failed)
+	of := func(result deployment.Status, bound float64, count int, seconds float64) deployment.EndedLength {
+		return deployment.EndedLength{Platform: "process", Environment: "production", Result: result, Bound: bound, Count: count, Seconds: seconds}
+	}
+	want := []deployment.EndedLength{
+		of(deployment.Completed, 1, 2, 1), of(deployment.Completed, 5, 2, 6.5), of(deployment.Completed, 60, 2, 119),
+		of(deployment.Completed, 3600, 1, 3600), of(deployment.Completed, math.Inf(1), 2, 93601),
+		of(deployment.Failed, 60, 1, 60),
+	}
+	f.same("lengths", want, lengths(host))
+	f.retain(0, time.Nanosecond)
+	f.same("lengths after retention", want, lengths(host))
+	f.same("lengths of another host", []deployment.EndedLength(nil), lengths("host-b"))
 }
 
 func endedRetained(f *fixture) {

@@ -48,7 +48,7 @@ CREATE TABLE deployments (
     open        INTEGER NOT NULL, -- its last run has not ended
     locked      INTEGER NOT NULL, -- that run has taken the lock
     rollback    INTEGER NOT NULL, -- that run is a rollback
-    counted     TEXT NOT NULL DEFAULT '', -- the status that its last counted end had
+    counted     TEXT NOT NULL DEFAULT '', -- the status that its last counted end had; '' before the first
     aggregate   BLOB NOT NULL,
     FOREIGN KEY (application, environment) REFERENCES targets
 ) STRICT;
@@ -64,7 +64,7 @@ CREATE TABLE deployment_platforms (
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX deployment_platforms_platform ON deployment_platforms (platform, deployment_id);
 
--- Ended runs, to find the good ones.
+-- Runs that had the lock and ended, to find the good ones.
 CREATE TABLE runs (
     deployment_id TEXT NOT NULL REFERENCES deployments (id) ON DELETE CASCADE,
     number        INTEGER NOT NULL,
