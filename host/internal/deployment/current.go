@@ -132,6 +132,9 @@ func (d *Deployment) RollbackSteps() []Step {
 		s := Step{Component: c.Name, Action: ActionNone}
 		if d.Changed(c) && c.Before != nil {
 			s.Action, s.Goal, s.GoalFrom = ActionRestore, c.Before, c.BeforeFrom
+			if c.BeforeRunning != nil {
+				s.GoalRelease = c.BeforeRunning.ReleaseDigest
+			}
 			if c.Before.Empty {
 				s.Action = ActionRemove
 			}

@@ -99,6 +99,15 @@ type Cancel struct {
 	At     time.Time `json:"at"`
 }
 
+// Why is the reason line of what was cancelled.
+func (c *Cancel) Why() string {
+	why := "cancelled by " + c.Actor.String()
+	if c.Reason != "" {
+		why += ": " + c.Reason
+	}
+	return why
+}
+
 // Failure says what ended the good course of a run or a component.
 type Failure struct {
 	Code        string `json:"code"` // shared codes of the plugin contract, and the Code* below
@@ -141,10 +150,11 @@ type Step struct {
 	Action    Action `json:"action"`
 	// Goal of a restore: what is brought back, how it is judged, and where it
 	// came from.
-	Goal       *SnapshotRef      `json:"goal,omitempty"`
-	GoalFrom   string            `json:"goal_from,omitempty"` // deployment
-	GoalChecks []CheckDefinition `json:"goal_checks,omitempty"`
-	GoalSpec   []byte            `json:"goal_spec,omitempty"`
+	Goal        *SnapshotRef      `json:"goal,omitempty"`
+	GoalFrom    string            `json:"goal_from,omitempty"`    // deployment
+	GoalRelease string            `json:"goal_release,omitempty"` // digest of the release that it was
+	GoalChecks  []CheckDefinition `json:"goal_checks,omitempty"`
+	GoalSpec    []byte            `json:"goal_spec,omitempty"`
 
 	Operations []Operation `json:"operations,omitempty"` // the last one counts
 

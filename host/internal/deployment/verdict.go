@@ -39,7 +39,7 @@ type Question struct {
 }
 
 // Judge concludes from the checks of one component. Unknown never fails: it
-// waits. With no checks at all it promotes, for there is nothing to ask.
+// waits. So does a component without any check: nobody says that it is well.
 func Judge(q Question) Verdict {
 	var failing, waiting []Check
 	environment := q.OldUnhealthy
@@ -61,6 +61,8 @@ func Judge(q Question) Verdict {
 		return Verdict{Kind: VerdictRollBack, Reason: describe(failing), Checks: failing}
 	case len(failing) > 0:
 		return Verdict{Kind: VerdictFail, Reason: describe(failing), Checks: failing}
+	case len(q.Checks) == 0:
+		return Verdict{Kind: VerdictWait, Reason: "no check says how it is"}
 	case len(waiting) > 0:
 		return Verdict{Kind: VerdictWait, Reason: describe(waiting), Checks: waiting}
 	default:

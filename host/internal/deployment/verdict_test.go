@@ -32,7 +32,7 @@ func TestJudge(t *testing.T) {
 		rests    []string // names of the checks that led to it
 	}{
 		"nothing to ask": {
-			kind: deployment.VerdictPromote, reason: "0 of 0 checks pass",
+			kind: deployment.VerdictWait, reason: "no check says how it is",
 		},
 		"all pass": {
 			question: deployment.Question{Checks: []deployment.Check{good, good}},
@@ -186,11 +186,11 @@ func TestJudgeProperties(t *testing.T) {
 			}
 			switch v.Kind {
 			case deployment.VerdictPromote:
-				if passing != len(q.Checks) {
+				if passing != len(q.Checks) || passing == 0 {
 					t.Fatalf("promoted with %d of %d passing", passing, len(q.Checks))
 				}
 			case deployment.VerdictWait:
-				if failing > 0 || passing == len(q.Checks) {
+				if failing > 0 || passing > 0 && passing == len(q.Checks) {
 					t.Fatalf("waits with %d failing and %d of %d passing", failing, passing, len(q.Checks))
 				}
 			default:

@@ -66,6 +66,7 @@ type baking struct {
 
 	last    time.Time     // last moment at which everything passed
 	unsaved time.Duration // observed, not recorded yet
+	unwell  bool          // something that did not pass was seen
 }
 
 // run looks at each piece of news until the window is full.
@@ -89,6 +90,16 @@ func (b *baking) run(ctx context.Context) error {
 		case <-tick.C:
 		}
 	}
+}
+
+// unwell says whether one of the checks was answered badly.
+func unwell(checks []deployment.Check) bool {
+	for _, c := range checks {
+		if c.Status == deployment.Degraded || c.Failures > 0 && c.Status != deployment.Unknown {
+			return true
+		}
+	}
+	return false
 }
 
 // pace is how often the verdicts are looked at.
@@ -115,6 +126,7 @@ func (b *baking) look(ctx context.Context) (done bool, err error) {
 			all = false
 		default:
 			b.o.waitNoMore(b.d, k.component, deployment.WaitEnvironment)
+			b.unwell = b.unwell || unwell(verdict.Checks)
 			all = false
 		}
 		// A check that was not asked for long is good by hearsay only.
@@ -147,6 +159,7 @@ func (b *baking) count() (full bool, err error) {
 }
 
 // ended says why the window did not fill: at the deadline, with what was open.
+// Where nothing bad was seen, but for too short a time, nothing is undone.
 func (b *baking) ended(ctx context.Context) error {
 	cause := context.Cause(ctx)
 	var late *deadlineError
@@ -157,6 +170,9 @@ func (b *baking) ended(ctx context.Context) error {
 		if verdict := k.judge(""); verdict.Kind != deployment.VerdictPromote {
 			return b.o.gateEnded(ctx, k, late)
 		}
+	}
+	if !b.unwell {
+		return unanswered(ctx, b.checkups[0].component, "watch the checks for "+b.window.String(), nil)
 	}
 	return late
 }
@@ -172,8 +188,14 @@ func (o *owner) complete(course context.Context, d *deployment.Deployment) error
 			}
 		}
 	})
+	var ctx context.Context
+	var stop context.CancelFunc
+	o.read(func() {
+		ctx, stop = o.before(course, d.Run(), o.engine.Now(), d.Definition.Policy.Timeouts.Verifying, "taking the last snapshots")
+	})
+	defer stop()
 	for _, name := range names {
-		if err := o.snapshotAfter(course, d, name); err != nil {
+		if err := o.snapshotAfter(ctx, d, name); err != nil {
 			return named(err, name)
 		}
 	}

@@ -29,7 +29,7 @@ func (o *owner) platform(ctx context.Context, d *deployment.Deployment, componen
 			var late *deadlineError
 			if errors.As(cause, &late) {
 				return nil, &failure{Failure: deployment.Failure{
-					Code:       deployment.CodePluginDown,
+					Code: deployment.CodePluginDown, Keep: true,
 					Message:    "platform " + name + " was not ready in time: " + late.Error(),
 					Suggestion: "apm plugin list says why",
 				}}
@@ -43,8 +43,10 @@ func (o *owner) platform(ctx context.Context, d *deployment.Deployment, componen
 }
 
 // ask makes a call that changes nothing until it is answered: a plugin that is
-// gone is awaited, a platform that is down is held for.
+// gone is awaited, a platform that is down is held for. What is not answered by
+// the deadline is unknown.
 func (o *owner) ask(ctx context.Context, d *deployment.Deployment, component, platform, doing string, call func(context.Context, sdk.Platform) error) error {
+	var last error
 	pause := o.engine.Retry / 10
 	for {
 		p, err := o.platform(ctx, d, component, platform)
@@ -59,18 +61,45 @@ func (o *owner) ask(ctx context.Context, d *deployment.Deployment, component, pl
 			o.waitNoMore(d, component, deployment.WaitEnvironment)
 			return nil
 		case ctx.Err() != nil:
-			return context.Cause(ctx)
+			return unanswered(ctx, component, doing, last)
 		case throttled(err) && !errors.Is(err, sdk.ErrPluginGone):
 			o.wait(ctx, d, component, deployment.WaitEnvironment, doing+": "+err.Error())
 		case uncertain(err):
 		default:
 			return fromPlatform(err, component, doing)
 		}
-		if !sleep(ctx, later(err, pause)) {
-			return context.Cause(ctx)
+		if last = err; !sleep(ctx, later(err, pause)) {
+			return unanswered(ctx, component, doing, last)
 		}
 		pause = min(2*pause, o.engine.Retry)
 	}
+}
+
+// unanswered is why a question has no answer when its time is over: nobody could
+// look, so that nothing is undone for it.
+func unanswered(ctx context.Context, component, doing string, last error) error {
+	cause := context.Cause(ctx)
+	var late *deadlineError
+	if !errors.As(cause, &late) {
+		return cause
+	}
+	message := late.Error() + ": could not " + doing
+	if last != nil {
+		message += ": " + last.Error()
+	}
+	return &failure{cause: last, Failure: deployment.Failure{
+		Code: deployment.CodeUnknown, Component: component, Keep: true, Message: message,
+		Suggestion: "find out why nobody could look, then start the wanted version anew",
+	}}
+}
+
+// endOf is why something ended with its course: what a call said about that,
+// else the course's own cause.
+func endOf(ctx context.Context, err error) error {
+	if isFailure(err) {
+		return err
+	}
+	return context.Cause(ctx)
 }
 
 // later is how long to wait after err: what the platform asks for, else pause.

@@ -52,29 +52,33 @@ func (o *owner) stop(d *deployment.Deployment, command deployment.Command) {
 		if !r.Open() || r.Kind == deployment.RunRollback {
 			return // it ended, or goes back already, since the command was read
 		}
+		runs := !r.LockedAt.IsZero() || o.active == d
+		if runs && command.Waiting {
+			return // it was meant for one that waits
+		}
 		if r.Cancel == nil {
 			r.Cancel = wish
 		}
-		if !r.LockedAt.IsZero() || o.active == d {
+		if runs {
 			return
 		}
 		stopWaiting(d, c)
-		r.EndedAt, r.Result = c.now, deployment.Cancelled
-		r.Why = "cancelled by " + r.Cancel.Actor.String()
-		if r.Cancel.Reason != "" {
-			r.Why += ": " + r.Cancel.Reason
-		}
+		r.EndedAt, r.Result, r.Why = c.now, deployment.Cancelled, r.Cancel.Why()
 	})
 	if err != nil {
 		return
 	}
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	if o.active == d && o.stopActive != nil {
-		o.stopActive(errCancelled)
-		return
-	}
+	o.interrupt(d)
 	o.forget(d)
+}
+
+// interrupt ends the course of a run that a person cancelled. Called under mu.
+func (o *owner) interrupt(d *deployment.Deployment) {
+	if o.active == d && o.stopActive != nil && d.Run().Cancel != nil {
+		o.stopActive(errCancelled)
+	}
 }
 
 // withdraw cancels a rollback that has not begun; one that has begun goes on.
@@ -82,17 +86,26 @@ func (o *owner) withdraw(d *deployment.Deployment, command deployment.Command) {
 	_ = o.commit(d, func(c *change) {
 		c.consumed = append(c.consumed, command.ID)
 		r := d.Run()
-		if !r.LockedAt.IsZero() || o.active == d {
+		if !r.Open() || !r.LockedAt.IsZero() {
 			return
 		}
-		stopWaiting(d, c)
 		r.Cancel = &deployment.Cancel{Actor: command.Actor, Reason: command.Reason, At: command.At}
-		previous := &d.Runs[len(d.Runs)-2]
-		r.EndedAt, r.Result, r.Why = c.now, previous.Result, previous.Why
+		if o.active != d { // else it ends by itself, before it takes the lock
+			endWithdrawn(d, c)
+		}
 	})
 	o.mu.Lock()
 	defer o.mu.Unlock()
+	o.interrupt(d)
 	o.forget(d)
+}
+
+// endWithdrawn ends, within a change, a rollback that has not begun: all is as
+// it was.
+func endWithdrawn(d *deployment.Deployment, c *change) {
+	stopWaiting(d, c)
+	r, previous := d.Run(), &d.Runs[len(d.Runs)-2]
+	r.EndedAt, r.Result, r.Why = c.now, previous.Result, previous.Why
 }
 
 // queueRollback opens a rollback run of an ended deployment. Whether it is still

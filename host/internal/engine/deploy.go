@@ -205,8 +205,15 @@ func (o *owner) flyOnce(ctx context.Context, f *flight, definition deployment.Co
 	})
 	defer stop()
 	if op, there := f.op(); !there || op.Outcome == nil || op.Outcome.Result == deployment.ResultRefused {
+		begun, resumes := f.op()
+		resumes = resumes && begun.Outcome == nil
 		if err := f.accept(ctx); err != nil {
-			return err
+			return f.late(ctx, err)
+		}
+		if resumes && begun.Percent > 0 && !f.ended() { // the plugin may be another one by now
+			if err := f.promote(ctx); err != nil {
+				return f.late(ctx, err)
+			}
 		}
 	}
 	watching, stopWatching := context.WithCancelCause(ctx)
@@ -228,8 +235,12 @@ func (o *owner) flyOnce(ctx context.Context, f *flight, definition deployment.Co
 	switch {
 	case f.ended():
 		return f.result()
-	case moved != nil:
+	case isFailure(moved):
 		return moved
+	case isFailure(err): // the watch knows better why it took too long
+		return err
+	case moved != nil:
+		return f.late(ctx, moved)
 	default:
 		return f.late(ctx, err)
 	}
@@ -253,11 +264,13 @@ func (o *owner) passComponent(ctx context.Context, d *deployment.Deployment, nam
 	var stop context.CancelFunc
 	o.read(func() {
 		r := d.Run()
+		began := r.Step(name).SettledAt
 		if op := r.Step(name).Operation(); op != nil {
+			began = op.IntentAt
 			k.passed = !op.CandidateOK.IsZero() // as a candidate it was good: no slow start excuses it now
 		}
-		ctx, stop = o.before(ctx, r, r.Step(name).SettledAt, d.Component(name).Definition.Monitor.Timeout,
-			"the checks of component "+name)
+		ctx, stop = o.before(ctx, r, began, d.Component(name).Definition.Monitor.Timeout,
+			"the operation on component "+name+" with its checks")
 	})
 	defer stop()
 	if err := o.gate(ctx, k, nil); err != nil {
@@ -284,9 +297,11 @@ func (o *owner) checkupOf(d *deployment.Deployment, name string, checks []deploy
 func (o *owner) removeComponent(ctx context.Context, d *deployment.Deployment, name string) error {
 	var component deployment.Component
 	var step deployment.Step
+	var planned bool
 	var run int
 	o.read(func() {
 		component, step, run = *d.Component(name), *d.Run().Step(name), len(d.Runs)-1
+		planned = d.Run().Planned != nil
 	})
 	if !step.PassedAt.IsZero() {
 		return nil
@@ -295,6 +310,7 @@ func (o *owner) removeComponent(ctx context.Context, d *deployment.Deployment, n
 	f := &flight{
 		o: o, d: d, run: run, component: name, platform: component.Platform,
 		target: o.targetFor(d, &component), snapshot: empty, digest: "empty",
+		planned: planned, expected: component.Before.ObservedDigest,
 		reason: "component " + name + " is no longer part of " + d.Application,
 	}
 	if err := o.flyBack(ctx, f, component.Definition.Monitor); err != nil {

@@ -28,7 +28,7 @@ func (o *owner) drive(course context.Context, d *deployment.Deployment) {
 		}
 		o.recall(kind)
 		if kind == deployment.RunRollback {
-			o.rollBack(d)
+			o.rollBack(course, d)
 			continue
 		}
 		o.deploy(course, d)
@@ -43,6 +43,22 @@ func (o *owner) recall(kind deployment.RunKind) {
 		o.log.Debug("read past runs", "error", err)
 	}
 	o.read(func() { o.past = past })
+}
+
+// heartbeat records now and then that the active run is looked at, though
+// nothing changes: what a crash makes of the time since the last record is time
+// in which nobody looked, and a deadline has to come all the same.
+func (o *owner) heartbeat() {
+	var due *deployment.Deployment
+	o.read(func() {
+		if d := o.active; d != nil && !d.Run().LockedAt.IsZero() && d.Run().Open() &&
+			o.engine.Now().Sub(d.UpdatedAt) >= o.engine.Config.Renew {
+			due = d
+		}
+	})
+	if due != nil {
+		_ = o.commit(due, func(*change) {}) // an error has stopped the owner
+	}
 }
 
 // resume leaves the time in which nobody looked out of the run's deadlines, and
@@ -180,19 +196,25 @@ func (o *owner) before(ctx context.Context, r *deployment.Run, start time.Time, 
 }
 
 // conclude ends a deploy run that did not go well: as cancelled, as failed, or
-// by opening the rollback that follows from it.
+// by opening the rollback that follows from it. A person who cancelled is heard
+// before the policy, also when the run failed meanwhile; but what must be kept
+// as it is stays.
 func (o *owner) conclude(d *deployment.Deployment, err error) {
-	if errors.Is(err, errCancelled) {
-		o.concludeCancelled(d)
-		return
-	}
 	f := asFailure(err, "")
-	o.keepEvidence(d, f)
-	if leaves := f.Keep || d.Definition.Policy.OnFailure == deployment.OnFailureLeave; leaves && !o.settleLeft(d, f) {
+	cancelled := func() bool { return d.Run().Cancel != nil && !f.Keep }
+	if !errors.Is(err, errCancelled) {
+		o.keepEvidence(d, f)
+	}
+	leaves := f.Keep || d.Definition.Policy.OnFailure == deployment.OnFailureLeave
+	if leaves && !o.holds(cancelled) && !o.settleLeft(d, f) {
 		return
 	}
 	_ = o.commit(d, func(c *change) {
 		stopWaiting(d, c)
+		if cancelled() {
+			o.endCancelled(d, c)
+			return
+		}
 		r := d.Run()
 		r.Failure = &f.Failure
 		if s := r.Step(f.Component); s != nil && s.PassedAt.IsZero() {
@@ -221,7 +243,8 @@ func (o *owner) conclude(d *deployment.Deployment, err error) {
 
 // settleLeft ends what still runs at the platforms beside the component that
 // failed, before the lock is given back: nothing may go on that nobody follows.
-// It says whether the target is still ours.
+// What is on a platform that nobody can reach has to stay as it is. It says
+// whether the target is still ours.
 func (o *owner) settleLeft(d *deployment.Deployment, f *failure) bool {
 	var ctx context.Context
 	var stop context.CancelFunc
@@ -230,32 +253,32 @@ func (o *owner) settleLeft(d *deployment.Deployment, f *failure) bool {
 	})
 	defer stop()
 	var except []string
-	if f.Keep {
-		except = append(except, f.Component)
-	}
+	o.read(func() {
+		failed := d.Component(f.Component)
+		for i := range d.Components {
+			c := &d.Components[i]
+			unreachable := f.Code == deployment.CodePluginDown && failed != nil && c.Platform == failed.Platform
+			if f.Keep && c.Name == f.Component || unreachable {
+				except = append(except, c.Name)
+			}
+		}
+	})
 	if err := o.settle(ctx, d, except...); err != nil {
 		o.log.Warn("end what still runs", "deployment", d.ID, "error", err)
 	}
 	return o.ctx.Err() == nil
 }
 
-// concludeCancelled ends a run that a person stopped: where nothing was begun
-// it is cancelled, else what was changed is restored.
-func (o *owner) concludeCancelled(d *deployment.Deployment) {
-	_ = o.commit(d, func(c *change) {
-		stopWaiting(d, c)
-		r := d.Run()
-		why := "cancelled by " + r.Cancel.Actor.String()
-		if r.Cancel.Reason != "" {
-			why += ": " + r.Cancel.Reason
-		}
-		r.EndedAt, r.Result, r.Why = c.now, deployment.Cancelled, why
-		if !d.Began() {
-			o.release(d, c)
-			return
-		}
-		o.openRollback(d, c, deployment.TriggerUser, r.Cancel.Actor, why)
-	})
+// endCancelled ends, within a change, a run that a person stopped: where nothing
+// was begun it is cancelled, else what was changed is restored.
+func (o *owner) endCancelled(d *deployment.Deployment, c *change) {
+	r := d.Run()
+	r.EndedAt, r.Result, r.Why = c.now, deployment.Cancelled, r.Cancel.Why()
+	if !d.Began() {
+		o.release(d, c)
+		return
+	}
+	o.openRollback(d, c, deployment.TriggerUser, r.Cancel.Actor, r.Why)
 }
 
 // openRollback appends the run that brings each component back to its `before`.

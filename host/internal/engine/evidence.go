@@ -10,7 +10,8 @@ import (
 	"github.com/apm-deploy/apm/sdk"
 )
 
-// evidenceLines is how many log lines of a component are kept with a failure.
+// evidenceLines is how many log lines of a component are kept with a failure, and
+// as many of its instances that ended.
 const evidenceLines = 50
 
 // errEnough ends the reading of log lines.
@@ -36,23 +37,42 @@ func (o *owner) gather(ctx context.Context, k *checkup, f deployment.Failure) *d
 	}
 	bounded, cancel := context.WithTimeout(ctx, o.engine.Retry)
 	defer cancel()
-	err = reader.Logs(bounded, sdk.LogsRequest{Target: k.target, Handle: toHandle(k.handle), Tail: evidenceLines},
-		func(lines ...sdk.LogLine) error {
-			for _, line := range lines {
-				evidence.Logs = append(evidence.Logs, fromLog(line))
-			}
-			if len(evidence.Logs) > 10*evidenceLines {
-				return errEnough
-			}
-			return nil
-		})
+	now := o.lastLines(bounded, reader, k, false)
+	seen := map[deployment.LogLine]bool{}
+	for _, line := range now {
+		line.Previous = true // a platform may send lines of before with those of now
+		seen[line] = true
+	}
+	for _, line := range o.lastLines(bounded, reader, k, true) {
+		if !seen[line] {
+			evidence.Logs = append(evidence.Logs, line)
+		}
+	}
+	evidence.Logs = append(evidence.Logs, now...)
+	return evidence
+}
+
+// lastLines reads the last log lines of a component, or of the instances of it
+// that ended: what died is what matters as a rule.
+func (o *owner) lastLines(ctx context.Context, reader sdk.LogReader, k *checkup, previous bool) []deployment.LogLine {
+	var all []deployment.LogLine
+	err := reader.Logs(ctx, sdk.LogsRequest{
+		Target: k.target, Handle: toHandle(k.handle), Tail: evidenceLines, Previous: previous,
+	}, func(lines ...sdk.LogLine) error {
+		for _, line := range lines {
+			one := fromLog(line)
+			one.Previous = one.Previous || previous
+			all = append(all, one)
+		}
+		if len(all) > 10*evidenceLines {
+			return errEnough
+		}
+		return nil
+	})
 	if err != nil && !errors.Is(err, errEnough) {
 		o.log.Warn("read log lines for evidence", "component", k.component, "error", err)
 	}
-	if extra := len(evidence.Logs) - 2*evidenceLines; extra > 0 {
-		evidence.Logs = evidence.Logs[extra:]
-	}
-	return evidence
+	return all[max(len(all)-evidenceLines, 0):]
 }
 
 // keepEvidence stores the evidence of a failure before anything is undone.

@@ -44,6 +44,12 @@ func (f *failure) Error() string {
 // Unwrap returns what the plugin answered.
 func (f *failure) Unwrap() error { return f.cause }
 
+// isFailure says whether err is a failure, which knows its reason.
+func isFailure(err error) bool {
+	var f *failure
+	return errors.As(err, &f)
+}
+
 // asFailure makes a failure of whatever ended a course.
 func asFailure(err error, component string) *failure {
 	var f *failure
@@ -84,7 +90,7 @@ func fromPlatform(err error, component, doing string) *failure {
 		f.Suggestion = "check the credentials of the platform"
 	case answered.Reason == sdk.ReasonQuota:
 		f.Code = sdk.CodeQuotaExceeded
-	case answered.Code == sdk.Unavailable:
+	case answered.Code == sdk.Unavailable, answered.Code == sdk.ResourceExhausted:
 		f.Code, f.Environment = sdk.CodePlatformDown, true
 	}
 	return f

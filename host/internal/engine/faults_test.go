@@ -26,6 +26,9 @@ type faults struct {
 	// forbidden is a component whose rollback is refused.
 	forbidden string
 	panics    bool // Deploy breaks down after it has begun
+	forgets   bool // what is cancelled leaves no trace, and the plugin dies of it
+	silent    bool // Probe answers without a check
+	snapless  bool // the plugin is gone whenever a snapshot is to be taken
 }
 
 // answer is what every call begins with; a person waits for that of Resolve, so
@@ -40,6 +43,9 @@ func (w *world) answer(call string) error {
 			w.tell()
 			return fmt.Errorf("call: %w", sdk.ErrPluginGone)
 		}
+	}
+	if call == "snapshot" && w.snapless {
+		return fmt.Errorf("call: %w", sdk.ErrPluginGone)
 	}
 	if err, fails := w.failing[call]; fails {
 		return &err
@@ -87,6 +93,12 @@ func (w *world) begun() []string {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	return append([]string(nil), w.order...)
+}
+
+// die ends every stream of the plugin. Called under mu.
+func (w *world) die() {
+	w.lives++
+	w.tell()
 }
 
 // clone is another world in which everything is as in this one, at rest.
@@ -166,5 +178,9 @@ func (p platform) WatchTarget(ctx context.Context, r sdk.WatchTargetRequest, sin
 
 // Logs sends the last line of a component.
 func (p platform) Logs(_ context.Context, r sdk.LogsRequest, send func(...sdk.LogLine) error) error {
-	return send(sdk.LogLine{Resource: r.Target.Component + "-1", Line: "a last line", Previous: r.Previous})
+	line := "a last line"
+	if r.Previous {
+		line = "the line before it died"
+	}
+	return send(sdk.LogLine{Resource: r.Target.Component + "-1", Line: line, Previous: r.Previous})
 }

@@ -29,6 +29,10 @@ type flight struct {
 	reason   string // of a rollback
 
 	moving sync.Mutex // one Promote at a time
+
+	// blind is why nobody sees what the operation does now, nil while somebody
+	// does; guarded by the owner's mu.
+	blind error
 }
 
 // step returns the flight's step. Called under the owner's lock.
@@ -50,6 +54,7 @@ func (f *flight) accept(ctx context.Context) error {
 	op, known := f.op()
 	doubt := known
 	retried := false
+	var held error // the platform's last no to any work
 	pause := f.o.engine.Retry / 10
 	for {
 		if op, known = f.op(); !known || op.Outcome != nil && op.Outcome.Result == deployment.ResultRefused {
@@ -79,12 +84,12 @@ func (f *flight) accept(ctx context.Context) error {
 			f.o.log.Warn("fenced by a later lease", "component", f.component)
 			f.o.lose()
 			return err
-		case ctx.Err() != nil:
-			return context.Cause(ctx) // the call may have landed: the operation stays open
+		case ctx.Err() != nil: // the call may have landed: the operation stays open
+			return f.tooLong(ctx, endOf(ctx, err), held)
 		case uncertain(err):
 			doubt = true
 		case throttled(err):
-			doubt = true
+			doubt, held = true, err
 			f.o.wait(ctx, f.d, f.component, deployment.WaitEnvironment, err.Error())
 		case sdk.ReasonOf(err) == sdk.ReasonStateChanged && !f.planned && !retried:
 			retried = true
@@ -108,10 +113,22 @@ func (f *flight) accept(ctx context.Context) error {
 			return fromPlatform(err, f.component, f.doing())
 		}
 		if !sleep(ctx, later(err, pause)) {
-			return context.Cause(ctx)
+			return f.tooLong(ctx, context.Cause(ctx), held)
 		}
 		pause = min(2*pause, f.o.engine.Retry)
 	}
+}
+
+// tooLong is the end of an accept whose time is over: a platform that took no
+// work until then is named as the reason.
+func (f *flight) tooLong(ctx context.Context, err, held error) error {
+	var late *deadlineError
+	if held == nil || !errors.As(err, &late) {
+		return f.late(ctx, err)
+	}
+	refused := fromPlatform(held, f.component, late.Error()+": "+f.doing())
+	refused.Environment = false // there is no time left to hold for it
+	return refused
 }
 
 // doing names the call for messages.
@@ -253,7 +270,8 @@ func (f *flight) refuse(err error) error {
 
 // lookAgain takes the `before` snapshot anew, once, after the live state moved
 // between the snapshot and the call. When an operation of ours may have moved it,
-// only the expectation is new: what ran before stays what is gone back to.
+// or it is a rollback that finds it moved, only the expectation is new: what ran
+// before stays what is gone back to.
 func (f *flight) lookAgain(ctx context.Context) error {
 	var result sdk.SnapshotResult
 	err := f.o.ask(ctx, f.d, f.component, f.platform, "take a snapshot", func(ctx context.Context, p sdk.Platform) error {
@@ -271,7 +289,7 @@ func (f *flight) lookAgain(ctx context.Context) error {
 		ours = f.d.Changed(f.d.Component(f.component))
 		which = fmt.Sprintf("before-%d", len(f.step().Operations))
 	})
-	if f.snapshot != nil || ours {
+	if f.run > 0 || ours {
 		return nil
 	}
 	return f.o.keepSnapshot(f.d, f.component, which, result,

@@ -111,7 +111,7 @@ func (o *owner) gateEnded(ctx context.Context, k *checkup, cause error) error {
 		Message:    late.Error() + ": " + verdict.Reason,
 		Suggestion: "if it only starts slowly, raise monitor.timeout or policy.timeouts",
 	}}
-	if !k.lookedAt() || allUnknown(verdict.Checks) {
+	if !k.lookedAt() || unseen(verdict.Checks) {
 		f.Code, f.Keep = deployment.CodeUnknown, true
 		f.Suggestion = "find out why nobody could look, then start the wanted version anew"
 	}
@@ -119,14 +119,15 @@ func (o *owner) gateEnded(ctx context.Context, k *checkup, cause error) error {
 	return f
 }
 
-// allUnknown says whether nothing but unknown answers stand in the way.
-func allUnknown(checks []deployment.Check) bool {
+// unseen says whether nothing but unknown answers stand in the way, or that there
+// is none at all.
+func unseen(checks []deployment.Check) bool {
 	for _, c := range checks {
 		if c.Status != deployment.Unknown {
 			return false
 		}
 	}
-	return len(checks) > 0
+	return true
 }
 
 // oldUnhealthy asks the checks that fail of the version that still serves: when

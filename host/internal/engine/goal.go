@@ -83,9 +83,12 @@ func stepsToGoal(d, source *deployment.Deployment, running map[string]deployment
 		now, runs := running[name]
 		then := source.Component(name)
 		switch {
-		case then != nil && !then.Dropped && then.After != nil && runs && now.Snapshot != nil && now.Snapshot.Key == then.After.Key:
+		case then != nil && !then.Dropped && then.After != nil && runs && runsAs(now, then.After):
 		case then != nil && !then.Dropped && then.After != nil:
 			s.Action, s.Goal, s.GoalFrom = deployment.ActionRestore, then.After, source.ID
+			if then.Release != nil {
+				s.GoalRelease = then.Release.Digest
+			}
 		case runs:
 			s.Action = deployment.ActionRemove
 			s.Goal = &deployment.SnapshotRef{Empty: true}
@@ -109,4 +112,10 @@ func stepsToGoal(d, source *deployment.Deployment, running map[string]deployment
 		}
 	}
 	return steps, added
+}
+
+// runsAs says whether a component runs as the snapshot has it: it is the one that
+// was brought there last, and nobody is known to have changed it since.
+func runsAs(now deployment.Running, snapshot *deployment.SnapshotRef) bool {
+	return now.Snapshot != nil && now.Snapshot.Key == snapshot.Key && now.Drifted == ""
 }

@@ -186,6 +186,7 @@ func (o *owner) step() {
 	o.mu.Lock()
 	if o.active != nil {
 		o.mu.Unlock()
+		o.heartbeat()
 		o.tellQueue()
 		return
 	}

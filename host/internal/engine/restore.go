@@ -126,9 +126,7 @@ func (o *owner) restore(ctx context.Context, d *deployment.Deployment, name stri
 		}
 	}
 	if step.Action == deployment.ActionRestore {
-		k := o.checkupOf(d, name, step.GoalChecks)
-		k.target = f.target
-		if err := o.gate(ctx, k, nil); err != nil {
+		if err := o.passRestored(ctx, f, component.Definition.Monitor, step.GoalChecks); err != nil {
 			return err
 		}
 	}
@@ -139,6 +137,19 @@ func (o *owner) restore(ctx context.Context, d *deployment.Deployment, name stri
 			d.Component(name).Addresses = nil
 		}
 	})
+}
+
+// passRestored is the gate of a restore: the checks of what is back.
+func (o *owner) passRestored(ctx context.Context, f *flight, monitor deployment.Monitor, checks []deployment.CheckDefinition) error {
+	k := o.checkupOf(f.d, f.component, checks)
+	k.target = f.target
+	var stop context.CancelFunc
+	o.read(func() {
+		ctx, stop = o.before(ctx, &f.d.Runs[f.run], f.step().Operation().IntentAt, monitor.Timeout,
+			"the rollback of component "+f.component+" with its checks")
+	})
+	defer stop()
+	return o.gate(ctx, k, nil)
 }
 
 // restoreFlight is the flight of a restore or a removal.
@@ -183,7 +194,7 @@ func (o *owner) flyBack(ctx context.Context, f *flight, monitor deployment.Monit
 	defer stop()
 	if op, there := f.op(); !there || op.Outcome == nil || op.Outcome.Result == deployment.ResultRefused {
 		if err := f.accept(ctx); err != nil {
-			return err
+			return f.late(ctx, err)
 		}
 		if err := f.watch(ctx); err != nil {
 			return f.late(ctx, err)

@@ -31,6 +31,7 @@ type rig struct {
 	wrap   func(store.Store) engine.Store
 	bus    *memory.Bus
 	now    func() time.Time
+	lease  time.Duration
 
 	directory string
 	shut      func()
@@ -47,6 +48,7 @@ type componentConfig struct {
 	NoChecks  bool     `json:"no_checks"`
 	Startup   int      `json:"startup"` // ms
 	Timeout   int      `json:"timeout"` // ms
+	Pause     int      `json:"pause"`   // ms between steps; 0: 20
 }
 
 func (d definitions) Define(_ context.Context, r deployment.Request, _ *deployment.Definition) (deployment.Definition, []deployment.Problem, error) {
@@ -72,6 +74,9 @@ func (d definitions) Define(_ context.Context, r deployment.Request, _ *deployme
 		}
 		if len(c.Steps) > 0 {
 			component.Promotion = deployment.Promotion{Steps: c.Steps, Pause: 20 * time.Millisecond}
+		}
+		if c.Pause > 0 {
+			component.Promotion.Pause = time.Duration(c.Pause) * time.Millisecond
 		}
 		if c.Timeout > 0 {
 			component.Monitor.Timeout = time.Duration(c.Timeout) * time.Millisecond
@@ -101,7 +106,7 @@ func bareRig(t *testing.T) *rig {
 	policy := deployment.DefaultPolicy()
 	policy.Bake = 60 * time.Millisecond
 	policy.Timeouts = deployment.Timeouts{Preparing: 10 * time.Second, Deploying: 20 * time.Second, Verifying: 10 * time.Second, RollingBack: 20 * time.Second}
-	return &rig{t: t, world: newWorld(), directory: t.TempDir(), policy: policy, bus: memory.New(), now: time.Now, stop: func() {}, wrap: func(s store.Store) engine.Store { return s }}
+	return &rig{t: t, world: newWorld(), directory: t.TempDir(), policy: policy, bus: memory.New(), now: time.Now, lease: 10 * time.Second, stop: func() {}, wrap: func(s store.Store) engine.Store { return s }}
 }
 
 // open opens the store; shut, at the latest the end of the test, closes it.
@@ -142,7 +147,7 @@ func (r *rig) run() *rig {
 func (r *rig) config(host string, s engine.Store) engine.Config {
 	return engine.Config{
 		Store: s, Platforms: r.world, Definitions: definitions{policy: r.policy}, Checker: r.world,
-		Bus: r.bus, Log: slog.New(strict{r.t}), Host: host, LeaseTTL: 10 * time.Second,
+		Bus: r.bus, Log: slog.New(strict{r.t}), Host: host, LeaseTTL: r.lease,
 		Poll: 40 * time.Millisecond, Retry: 100 * time.Millisecond, Silence: 5 * time.Second, Now: r.now,
 	}
 }

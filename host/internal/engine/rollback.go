@@ -11,8 +11,8 @@ import (
 // rollBack carries out the deployment's open rollback run: what still runs is
 // stopped and awaited, then the changed components go back in reverse order,
 // each through its gate. It ends rolled_back or rollback_failed.
-func (o *owner) rollBack(d *deployment.Deployment) {
-	if done, err := o.lockRollback(d); done || err != nil {
+func (o *owner) rollBack(course context.Context, d *deployment.Deployment) {
+	if done, err := o.lockRollback(course, d); done || err != nil {
 		return
 	}
 	var ctx context.Context
@@ -41,8 +41,9 @@ func (o *owner) rollBack(d *deployment.Deployment) {
 
 // lockRollback takes the lock for a rollback that a person asked for. When its
 // turn comes the deployment must still be current: otherwise the run ends
-// refused, and the status is what it was.
-func (o *owner) lockRollback(d *deployment.Deployment) (done bool, err error) {
+// refused, and the status is what it was. Until then a person can call it off,
+// which ends its course.
+func (o *owner) lockRollback(course context.Context, d *deployment.Deployment) (done bool, err error) {
 	var locked, current bool
 	o.read(func() {
 		locked, current = !d.Run().LockedAt.IsZero(), o.state.Current == d.ID
@@ -52,13 +53,17 @@ func (o *owner) lockRollback(d *deployment.Deployment) (done bool, err error) {
 	}
 	refused := ""
 	if current {
-		if refused = o.checkPlannedRollback(d); o.ctx.Err() != nil {
+		if refused = o.checkPlannedRollback(course, d); o.ctx.Err() != nil {
 			return true, o.ctx.Err()
 		}
 	}
 	err = o.commit(d, func(c *change) {
-		stopWaiting(d, c)
 		r := d.Run()
+		if done = r.Cancel != nil; done {
+			endWithdrawn(d, c)
+			return
+		}
+		stopWaiting(d, c)
 		switch {
 		case !current:
 			refused = "deployment " + o.state.Current + " is current by now"
@@ -75,12 +80,12 @@ func (o *owner) lockRollback(d *deployment.Deployment) (done bool, err error) {
 		o.state.Holder = d.ID
 		r.LockedAt = c.now
 	})
-	return refused != "", err
+	return done || refused != "", err
 }
 
 // checkPlannedRollback says what was changed on the platform since the approved
 // plan of a rollback was made, "" when nothing was, or when there is no plan.
-func (o *owner) checkPlannedRollback(d *deployment.Deployment) string {
+func (o *owner) checkPlannedRollback(course context.Context, d *deployment.Deployment) string {
 	var planned deployment.Planned
 	var ctx context.Context
 	var stop context.CancelFunc
@@ -89,7 +94,7 @@ func (o *owner) checkPlannedRollback(d *deployment.Deployment) string {
 		if r.Planned != nil {
 			planned = *r.Planned
 		}
-		ctx, stop = o.before(o.ctx, r, o.engine.Now(), d.Definition.Policy.Timeouts.Preparing, "looking at what runs")
+		ctx, stop = o.before(course, r, o.engine.Now(), d.Definition.Policy.Timeouts.Preparing, "looking at what runs")
 	})
 	defer stop()
 	for _, p := range planned.Components {
@@ -155,19 +160,30 @@ func (o *owner) restoreState(d *deployment.Deployment, r *deployment.Run, c *cha
 	}
 }
 
-// restoredStep records what runs of a component that went back.
+// restoredStep records what runs of a component that went back. One that nothing
+// was done to belongs to the restored deployment again too: its definition and
+// its checks are meant from now on.
 func (o *owner) restoredStep(d *deployment.Deployment, r *deployment.Run, s *deployment.Step) {
 	component := d.Component(s.Component)
-	switch {
+	switch known, runs := o.state.Components[s.Component]; {
+	case s.Action == deployment.ActionNone && !runs:
+	case s.Action == deployment.ActionNone && r.Goal != "":
+		known.Deployment, known.Version = r.Goal, r.TargetVersion
+		o.state.Components[s.Component] = known
+	case s.Action == deployment.ActionNone:
+		if before := component.BeforeRunning; before != nil {
+			known.Deployment, known.Version = before.Deployment, before.Version
+			o.state.Components[s.Component] = known
+		}
 	case s.Action == deployment.ActionRemove, s.Action == deployment.ActionRestore && s.GoalFrom == "":
 		delete(o.state.Components, s.Component) // what is not ours runs again, but nothing of ours does
 	case s.Action == deployment.ActionRestore:
 		running := deployment.Running{
 			Platform: component.Platform, Deployment: s.GoalFrom, Version: r.To,
-			Baseline: s.Goal.ObservedDigest, Snapshot: s.Goal, Addresses: component.Addresses,
+			ReleaseDigest: s.GoalRelease, Baseline: s.Goal.ObservedDigest, Snapshot: s.Goal,
+			Addresses: component.Addresses,
 		}
 		if r.Goal == "" && component.BeforeRunning != nil {
-			running.ReleaseDigest = component.BeforeRunning.ReleaseDigest
 			running.Version = component.BeforeRunning.Version
 		}
 		if op := s.Operation(); op != nil {

@@ -160,7 +160,21 @@ func (e *Engine) resolveOne(ctx context.Context, target deployment.Target, versi
 	if err != nil {
 		return sdk.Release{}, nil, platformError(err, c.Platform, "resolve component "+c.Name)
 	}
-	return release, problemsOf(diagnostics, c.Name), nil
+	return release, append(stepsProblem(p, c), problemsOf(diagnostics, c.Name)...), nil
+}
+
+// stepsProblem refuses steps of traffic that the platform cannot take, so that
+// nobody believes in a careful promotion that there is not.
+func stepsProblem(p sdk.Platform, c deployment.ComponentDefinition) []deployment.Problem {
+	can := sdk.CapabilitiesOf(p)
+	if len(c.Promotion.Steps) < 2 || can.Staged && can.Percent {
+		return nil
+	}
+	return []deployment.Problem{{
+		Field:   "component." + c.Name + ".promote.steps",
+		Message: "platform " + c.Platform + " cannot move a part of the traffic",
+		Remedy:  "leave out steps",
+	}}
 }
 
 // problemsOf names the place of each diagnostic.

@@ -17,11 +17,8 @@ func (f *flight) moveTraffic(ctx context.Context, definition deployment.Componen
 		op := f.step().Operation()
 		return f.hasOutcome() || op != nil && op.Candidate != nil
 	})
-	if err != nil {
-		return f.late(ctx, err)
-	}
-	if f.ended() {
-		return nil
+	if err != nil || f.ended() {
+		return err
 	}
 	op, _ := f.op()
 	if op.CandidateOK.IsZero() && op.Percent == 0 {
@@ -46,11 +43,17 @@ func (f *flight) moveTraffic(ctx context.Context, definition deployment.Componen
 	return nil
 }
 
-// late adds the platform's last word to a deadline.
+// late adds the platform's last word to a deadline. Where nobody could look when
+// it came, what became of the operation is unknown.
 func (f *flight) late(ctx context.Context, err error) error {
 	var late *deadlineError
 	if !errors.As(err, &late) {
 		return err
+	}
+	var blind error
+	f.o.read(func() { blind = f.blind })
+	if blind != nil {
+		return unanswered(ctx, f.component, "watch the operation", blind)
 	}
 	op, _ := f.op()
 	message := late.Error()
@@ -101,7 +104,7 @@ func (f *flight) shift(ctx context.Context, percent int) error {
 	if err := f.promote(ctx); err != nil {
 		return err
 	}
-	return f.late(ctx, f.o.until(ctx, inForce))
+	return f.o.until(ctx, inForce)
 }
 
 // promote tells the platform the share that is stored. Repeating a percent is
@@ -130,16 +133,20 @@ func (f *flight) promote(ctx context.Context) error {
 		cancel()
 		switch {
 		case err == nil && handle.IsZero(), f.ended():
+			f.o.waitNoMore(f.d, f.component, deployment.WaitEnvironment)
 			return nil
 		case err == nil:
+			f.o.waitNoMore(f.d, f.component, deployment.WaitEnvironment)
 			return f.accepted(handle)
 		case ctx.Err() != nil:
-			return context.Cause(ctx)
+			return endOf(ctx, err)
 		case sdk.ReasonOf(err) == sdk.ReasonStaleEpoch:
 			f.o.lose()
 			return err
 		case !uncertain(err) && !throttled(err):
 			return fromPlatform(err, f.component, "move traffic")
+		case throttled(err) && !errors.Is(err, sdk.ErrPluginGone):
+			f.o.wait(ctx, f.d, f.component, deployment.WaitEnvironment, "move traffic: "+err.Error())
 		}
 		if !sleep(ctx, later(err, pause)) {
 			return context.Cause(ctx)
@@ -154,7 +161,8 @@ func (f *flight) promote(ctx context.Context) error {
 }
 
 // pauseAt keeps looking at the candidate while it has a share of the traffic,
-// for the rest of the pause. Time in which nobody looked does not count.
+// for the rest of the pause, and until its checks pass: no larger share follows
+// one that nobody could look at. Time without a host does not count.
 func (f *flight) pauseAt(ctx context.Context, percent int, definition deployment.ComponentDefinition) error {
 	k := f.candidateCheckup(definition)
 	k.passed = true
@@ -169,17 +177,18 @@ func (f *flight) pauseAt(ctx context.Context, percent int, definition deployment
 	}
 	over := time.NewTimer(left)
 	defer over.Stop()
+	isOver := false
 	k.start(ctx)
 	defer k.end()
 	for {
 		verdict := k.judge("")
-		if verdict.Kind == deployment.VerdictFail || verdict.Kind == deployment.VerdictRollBack {
+		switch {
+		case verdict.Kind == deployment.VerdictFail || verdict.Kind == deployment.VerdictRollBack:
 			if err := f.o.recordVerdict(k, verdict); err != nil {
 				return err
 			}
 			return f.o.checkFailure(ctx, k, verdict)
-		}
-		if f.ended() {
+		case f.ended(), isOver && verdict.Kind == deployment.VerdictPromote:
 			return nil
 		}
 		f.o.mu.Lock()
@@ -187,9 +196,9 @@ func (f *flight) pauseAt(ctx context.Context, percent int, definition deployment
 		f.o.mu.Unlock()
 		select {
 		case <-ctx.Done():
-			return f.late(ctx, context.Cause(ctx))
+			return f.o.gateEnded(ctx, k, context.Cause(ctx))
 		case <-over.C:
-			return nil
+			isOver = true
 		case <-k.news:
 		case <-changed:
 		}

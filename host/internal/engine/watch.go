@@ -41,7 +41,7 @@ func (f *flight) watch(ctx context.Context) error {
 		case f.o.ctx.Err() != nil:
 			return f.o.ctx.Err()
 		case ctx.Err() != nil:
-			return context.Cause(ctx)
+			return endOf(ctx, err)
 		case sdk.ReasonOf(err) == sdk.ReasonResumeExpired || sdk.CodeOf(err) == sdk.OutOfRange:
 			if err := f.o.commit(f.d, func(*change) { f.step().Operation().Token = nil }); err != nil {
 				return err
@@ -49,10 +49,9 @@ func (f *flight) watch(ctx context.Context) error {
 			continue
 		case err != nil && !uncertain(err) && !throttled(err) && !errors.Is(err, errSilent):
 			f.o.log.Warn("watch an operation", "component", f.component, "error", err)
-			gone = true
-		default:
-			gone = true
 		}
+		gone = true
+		f.sees(err)
 		if f.o.engine.Now().Sub(began) > f.o.engine.Retry {
 			pause = f.o.engine.Retry / 50
 		}
@@ -63,19 +62,33 @@ func (f *flight) watch(ctx context.Context) error {
 	}
 }
 
+// sees records whether somebody sees what the operation does: not after a stream
+// ended without its outcome, with err or without.
+func (f *flight) sees(err error) {
+	if err == nil {
+		err = errors.New("the stream ended without an outcome")
+	}
+	f.o.read(func() { f.blind = err })
+}
+
 // pickUp asks the platform what became of the operation and repeats what it was
-// told last: to stop, or the last stored Promote.
+// told last: to stop, or the last stored Promote. One that was told to stop and
+// never started is not wanted any more.
 func (f *flight) pickUp(ctx context.Context) error {
 	started, err := f.recover(ctx)
 	if err != nil {
 		return err
 	}
+	op, _ := f.op()
+	if !started && !op.CancelAt.IsZero() {
+		return f.refuse(errors.New("cancelled, and nothing of it is there"))
+	}
 	if !started {
 		if err := f.accept(ctx); err != nil {
 			return err
 		}
+		op, _ = f.op()
 	}
-	op, _ := f.op()
 	switch {
 	case op.Outcome != nil:
 		return nil
@@ -104,6 +117,7 @@ func (f *flight) stream(ctx context.Context) error {
 		Operation: operationOf(f.d, &op, f.o.epoch), ResumeToken: op.Token,
 	}, func(events ...sdk.Event) error {
 		silence.Reset(f.o.engine.Silence)
+		f.o.read(func() { f.blind = nil })
 		return f.record(op.ID, events)
 	})
 	if cause := context.Cause(bounded); errors.Is(cause, errSilent) {

@@ -319,6 +319,10 @@ func (p platform) Cancel(_ context.Context, r sdk.CancelRequest) error {
 	}
 	if op := p.ops[r.Operation.ID]; op != nil && op.outcome == nil {
 		op.outcome = &sdk.Outcome{Result: sdk.ResultCancelled, Message: "cancelled"}
+		if p.forgets {
+			delete(p.ops, op.id)
+			p.die()
+		}
 		p.tell()
 	}
 	return p.lose("cancel")
@@ -416,7 +420,9 @@ func (p platform) Probe(_ context.Context, r sdk.ProbeRequest) (sdk.ProbeResult,
 	if now == nil && (op == nil || !op.candidate) {
 		status = sdk.CheckUnhealthy
 	}
-	result.Checks = []sdk.Check{{Name: "process", Type: "process", Status: status}}
+	if !p.silent {
+		result.Checks = []sdk.Check{{Name: "process", Type: "process", Status: status}}
+	}
 	return result, nil
 }
 
@@ -481,13 +487,13 @@ func (w *world) Get(name string) (sdk.Platform, error) {
 
 func (w *world) Await(ctx context.Context, name string) (sdk.Platform, error) {
 	for {
+		w.mu.Lock()
+		changed := w.changed
+		w.mu.Unlock()
 		p, err := w.Get(name)
 		if err == nil || deployment.CodeOf(err) != deployment.Unavailable {
 			return p, err
 		}
-		w.mu.Lock()
-		changed := w.changed
-		w.mu.Unlock()
 		select {
 		case <-ctx.Done():
 			return nil, ctx.Err()
