@@ -106,6 +106,7 @@ type Token struct {
 	CreatedBy string     `json:"created_by"`
 	ExpiresAt *time.Time `json:"expires_at,omitempty"`
 	RevokedAt *time.Time `json:"revoked_at,omitempty"`
+	LastUsed  *time.Time `json:"last_used_at,omitempty" doc:"Absent: never."`
 }
 
 // TokenRequest is the body of POST /api/v1/tokens.

@@ -2,6 +2,7 @@ package access
 
 import (
 	"context"
+	"sync"
 	"time"
 
 	"github.com/apm-deploy/apm/host/internal/deployment"
@@ -15,6 +16,8 @@ type Store interface {
 	Token(ctx context.Context, id string) (token deployment.Token, hash []byte, err error)
 	Tokens(ctx context.Context) ([]deployment.Token, error)
 	RevokeToken(ctx context.Context, id string, at time.Time, audit deployment.AuditRecord) error
+	// UseTokens records when tokens were used last.
+	UseTokens(ctx context.Context, used map[string]time.Time) error
 }
 
 // Config of access.
@@ -30,6 +33,9 @@ type Access struct {
 	store     Store
 	anonymous bool
 	now       func() time.Time
+
+	mu   sync.Mutex
+	used map[string]time.Time // by token, since the last RecordUse
 }
 
 // New returns the access of a host whose tokens are in store.
@@ -37,5 +43,5 @@ func New(store Store, config Config) *Access {
 	if config.Now == nil {
 		config.Now = time.Now
 	}
-	return &Access{store: store, anonymous: config.Anonymous, now: config.Now}
+	return &Access{store: store, anonymous: config.Anonymous, now: config.Now, used: map[string]time.Time{}}
 }

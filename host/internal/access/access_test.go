@@ -1,6 +1,7 @@
 package access_test
 
 import (
+	"context"
 	"errors"
 	"io/fs"
 	"os"
@@ -90,6 +91,65 @@ func TestAuthenticate(t *testing.T) {
 			t.Errorf("%s: %v, want %q", name, err, test.says)
 		}
 	}
+}
+
+// TestLastUseIsTold: at once, and after a restart; what was refused is no use.
+func TestLastUseIsTold(t *testing.T) {
+	t.Parallel()
+	store := &unwritable{Store: open(t)}
+	now := noon
+	config := access.Config{Now: func() time.Time { return now }}
+	a := access.New(store, config)
+	token, secret, err := a.Create(t.Context(), "ci", deployment.RoleViewer, 2*time.Hour, actor)
+	ok(t, err)
+	last := func(a *access.Access) time.Time {
+		t.Helper()
+		tokens, err := a.Tokens(t.Context())
+		ok(t, err)
+		return tokens[0].LastUsed
+	}
+	ok(t, a.RecordUse(t.Context()))
+	if got := last(a); !got.IsZero() {
+		t.Errorf("never used, and told to be at %s", got)
+	}
+	_, err = a.Authenticate(t.Context(), "Bearer "+secret, false)
+	ok(t, err)
+	now = noon.Add(time.Hour)
+	if _, err := a.Authenticate(t.Context(), "Bearer "+secret+"x", false); err == nil {
+		t.Error("a wrong secret is taken")
+	}
+	if got := last(a); !got.Equal(noon) {
+		t.Errorf("used last at %s, want %s", got, noon)
+	}
+	store.broken = true
+	if err := a.RecordUse(t.Context()); err == nil {
+		t.Error("nothing was written, and nobody is told")
+	}
+	if _, err := a.Authenticate(t.Context(), "Bearer "+secret, false); err != nil {
+		t.Errorf("a reader is refused because nothing can be written: %v", err)
+	}
+	store.broken = false
+	ok(t, a.RecordUse(t.Context()))
+	if got := last(access.New(store, config)); !got.Equal(now) {
+		t.Errorf("after a restart: used last at %s, want %s", got, now)
+	}
+	revoked, err := a.Revoke(t.Context(), token.ID, "", actor)
+	if err != nil || !revoked.LastUsed.Equal(now) {
+		t.Errorf("revoked: %+v, %v", revoked, err)
+	}
+}
+
+// unwritable is a store in which the use of tokens cannot be written.
+type unwritable struct {
+	*sqlite.Store
+	broken bool
+}
+
+func (s *unwritable) UseTokens(ctx context.Context, used map[string]time.Time) error {
+	if s.broken {
+		return deployment.ErrUnavailable
+	}
+	return s.Store.UseTokens(ctx, used)
 }
 
 func TestAnonymousOnLoopbackOnly(t *testing.T) {

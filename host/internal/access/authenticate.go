@@ -59,6 +59,7 @@ func (a *Access) Authenticate(ctx context.Context, header string, remoteLoopback
 	case !token.Role.Valid():
 		return deployment.Actor{}, refuse(fmt.Sprintf("token %q has the unknown role %q", token.Name, token.Role))
 	}
+	a.use(token.ID, now.UTC())
 	return deployment.Actor{Kind: deployment.ActorToken, Name: token.Name, Role: token.Role}, nil
 }
 

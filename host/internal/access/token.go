@@ -10,6 +10,7 @@ import (
 	"fmt"
 	"strings"
 	"time"
+	"unicode"
 
 	"github.com/apm-deploy/apm/host/internal/deployment"
 )
@@ -58,6 +59,9 @@ func (a *Access) Tokens(ctx context.Context) ([]deployment.Token, error) {
 	if err != nil {
 		return nil, fmt.Errorf("list tokens: %w", err)
 	}
+	for i := range tokens {
+		a.lastUsed(&tokens[i])
+	}
 	return tokens, nil
 }
 
@@ -65,6 +69,7 @@ func (a *Access) Tokens(ctx context.Context) ([]deployment.Token, error) {
 // NotFound, one that was revoked before stays as it is.
 func (a *Access) Revoke(ctx context.Context, id, reason string, actor deployment.Actor) (deployment.Token, error) {
 	token, _, err := a.store.Token(ctx, id)
+	a.lastUsed(&token)
 	switch {
 	case errors.Is(err, deployment.ErrNotFound):
 		return deployment.Token{}, &deployment.Error{
@@ -94,9 +99,9 @@ func check(name string, role deployment.Role, lifetime time.Duration) error {
 	case strings.TrimSpace(name) == "":
 		problems = append(problems, deployment.Problem{Field: "name", Message: "a token needs a name", Remedy: "say who or what will use it"})
 	case len(name) > maxNameLength:
-		problems = append(problems, deployment.Problem{Field: "name", Message: fmt.Sprintf("longer than %d bytes", maxNameLength)})
-	case strings.ContainsFunc(name, func(r rune) bool { return r < ' ' || r == 0x7f }):
-		problems = append(problems, deployment.Problem{Field: "name", Message: "contains control characters"})
+		problems = append(problems, deployment.Problem{Field: "name", Message: fmt.Sprintf("longer than %d bytes", maxNameLength), Remedy: "shorten it"})
+	case strings.ContainsFunc(name, func(r rune) bool { return !unicode.IsPrint(r) }):
+		problems = append(problems, deployment.Problem{Field: "name", Message: "contains control or invisible characters", Remedy: "leave them out"})
 	}
 	if !role.Valid() {
 		problems = append(problems, deployment.Problem{Field: "role", Message: fmt.Sprintf("%q is no role", role), Remedy: "viewer, deployer or admin"})

@@ -33,6 +33,9 @@ const DatabaseFile = "apm.db"
 // retention is how often old history is looked for.
 const retention = time.Hour
 
+// useRecorded is how often it is stored which tokens were used.
+const useRecorded = time.Minute
+
 // startup is how long the host waits for its platforms before it says that it
 // answers.
 const startup = 10 * time.Second
@@ -129,6 +132,9 @@ func (h *host) open(ctx context.Context) error {
 		_, err := h.store.Retain(ctx, h.settings.Keep.Count, h.settings.Keep.Age)
 		return err
 	}); err != nil {
+		return err
+	}
+	if err := h.jobs.Register("token use", useRecorded, h.access.RecordUse); err != nil {
 		return err
 	}
 	return h.openServer(ctx, applications)
@@ -254,6 +260,9 @@ func (h *host) close(ctx context.Context) error {
 		closing, cancel := context.WithTimeout(ctx, grace)
 		defer cancel()
 		errs = append(errs, h.supervisor.Close(closing))
+	}
+	if h.access != nil {
+		errs = append(errs, h.access.RecordUse(ctx))
 	}
 	if h.store != nil {
 		errs = append(errs, h.store.Close())

@@ -73,7 +73,7 @@ func newTokenList(s *session) *cobra.Command {
 
 func tokenTable(g *output.Grid, tokens []apiv1.Token) {
 	g.Columns(output.Column{Name: "ID"}, output.Column{Name: "NAME", Flex: true}, output.Column{Name: "ROLE"},
-		output.Column{Name: "CREATED"}, output.Column{Name: "BY", Wide: true}, output.Column{Name: "STATE"})
+		output.Column{Name: "CREATED"}, output.Column{Name: "BY", Wide: true}, output.Column{Name: "LAST USED"}, output.Column{Name: "STATE"})
 	for _, t := range tokens {
 		state := "valid"
 		switch {
@@ -84,7 +84,11 @@ func tokenTable(g *output.Grid, tokens []apiv1.Token) {
 		case t.ExpiresAt != nil:
 			state = "until " + t.ExpiresAt.Local().Format(time.DateTime)
 		}
-		g.Row(t.ID, t.Name, t.Role, t.CreatedAt.Local().Format(time.DateTime), t.CreatedBy, state)
+		used := "never"
+		if t.LastUsed != nil {
+			used = t.LastUsed.Local().Format(time.DateTime)
+		}
+		g.Row(t.ID, t.Name, t.Role, t.CreatedAt.Local().Format(time.DateTime), t.CreatedBy, used, state)
 	}
 }
 

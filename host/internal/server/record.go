@@ -160,7 +160,7 @@ func plannedFrom(p *v1.Planned) *deployment.Planned {
 func tokenOf(t deployment.Token) v1.Token {
 	return v1.Token{
 		ID: t.ID, Name: t.Name, Role: string(t.Role), CreatedAt: t.CreatedAt, CreatedBy: t.CreatedBy,
-		ExpiresAt: timeOf(t.ExpiresAt), RevokedAt: timeOf(t.RevokedAt),
+		ExpiresAt: timeOf(t.ExpiresAt), RevokedAt: timeOf(t.RevokedAt), LastUsed: timeOf(t.LastUsed),
 	}
 }
 

@@ -121,6 +121,9 @@ type Registry interface {
 	Tokens(ctx context.Context) ([]deployment.Token, error)
 	// RevokeToken marks a token, or ErrNotFound. The first time stays.
 	RevokeToken(ctx context.Context, id string, at time.Time, audit deployment.AuditRecord) error
+	// UseTokens records when tokens were used last. A time before the one that is
+	// stored, and an unknown token, change nothing.
+	UseTokens(ctx context.Context, used map[string]time.Time) error
 	// Audit returns records, newest first, and the cursor of the next page, ""
 	// on the last. A cursor that is none: Invalid.
 	Audit(ctx context.Context, cursor string, limit int) (records []deployment.AuditRecord, next string, err error)

@@ -63,6 +63,18 @@ func (s *Store) RevokeToken(ctx context.Context, id string, at time.Time, audit 
 	})
 }
 
+// UseTokens implements store.Registry.
+func (s *Store) UseTokens(ctx context.Context, used map[string]time.Time) error {
+	return s.write(ctx, func(tx *tx) error {
+		for id, at := range used {
+			if _, err := tx.exec(`UPDATE tokens SET last_used = max(last_used, ?) WHERE id = ?`, nanoseconds(at), id); err != nil {
+				return fmt.Errorf("record the use of token %q: %w", id, err)
+			}
+		}
+		return nil
+	})
+}
+
 const tokenColumns = `SELECT id, hash, name, role, created_at, created_by, expires_at, revoked_at, last_used FROM tokens`
 
 func scanToken(scan func(...any) error) (t deployment.Token, hash []byte, err error) {

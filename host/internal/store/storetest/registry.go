@@ -36,6 +36,10 @@ func registryTokens(f *fixture) {
 	f.ok(f.RevokeToken(f.ctx(), "b", noon.Add(time.Minute), f.audit("token.revoke", "b")))
 	f.ok(f.RevokeToken(f.ctx(), "b", noon.Add(time.Hour), f.audit("token.revoke", "b")))
 	first.RevokedAt = noon.Add(time.Minute) // the first time stays
+	f.ok(f.UseTokens(f.ctx(), map[string]time.Time{"b": noon.Add(time.Second), "a": noon, "unknown": noon}))
+	f.ok(f.UseTokens(f.ctx(), map[string]time.Time{"a": noon.Add(-time.Hour)}))
+	first.LastUsed, second.LastUsed = noon.Add(time.Second), noon
+
 	all, err := f.Tokens(f.ctx())
 	f.ok(err)
 	f.same("tokens", []deployment.Token{first, second}, all)
