@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"net/url"
 	"strings"
+	"unicode"
 
 	"github.com/gofiber/fiber/v2"
 )
@@ -67,7 +68,7 @@ func hasHeader(raw []byte, name string) bool {
 
 // hasControl says whether the text has control characters in it.
 func hasControl(text string) bool {
-	return strings.ContainsFunc(text, func(r rune) bool { return r < ' ' || r == 0x7f })
+	return strings.ContainsFunc(text, unicode.IsControl)
 }
 
 // allowed are the exact lists of hosts and origins.

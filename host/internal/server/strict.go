@@ -7,18 +7,26 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"regexp"
 	"strings"
+	"unicode/utf8"
 
 	v1 "github.com/apm-deploy/apm/api/v1"
 )
 
-// checkJSON refuses what decoding would let through: nesting beyond maxDepth, a
-// name that stands twice in an object, NUL characters, and text after the value.
-// Types and names are judged by the schema afterwards.
+// checkJSON refuses what decoding would let through or change: nesting beyond
+// maxDepth, a name that stands twice in an object or holds control characters,
+// NUL characters, what is no UTF-8, numbers that nothing can hold, and text after
+// the value. Types and names are judged by the schema afterwards.
 func checkJSON(body []byte) *problem {
+	if at := notUTF8(body); at >= 0 {
+		message := fmt.Sprintf("at byte %d: not UTF-8", at)
+		return newProblem(http.StatusBadRequest, "the body is not JSON: "+message, "",
+			v1.ProblemItem{Location: "body", Message: message, Remedy: "encode it as UTF-8"})
+	}
 	decoder := json.NewDecoder(bytes.NewReader(body))
 	decoder.UseNumber()
-	scan := &scanner{decoder: decoder}
+	scan := &scanner{decoder: decoder, replaces: !bytes.ContainsRune(body, utf8.RuneError) && !writtenOut.Match(body)}
 	if p := scan.value(); p != nil {
 		return p
 	}
@@ -32,6 +40,24 @@ func checkJSON(body []byte) *problem {
 type scanner struct {
 	decoder *json.Decoder
 	path    []string
+	// replaces: the body has no replacement character of its own, so that one in
+	// a text stands for half of a pair of surrogates.
+	replaces bool
+}
+
+// writtenOut finds a replacement character that was meant.
+var writtenOut = regexp.MustCompile(`(?i)\\ufffd`)
+
+// notUTF8 returns where the first byte is that is no UTF-8, -1 for nowhere.
+func notUTF8(text []byte) int {
+	for at := 0; at < len(text); {
+		r, size := utf8.DecodeRune(text[at:])
+		if r == utf8.RuneError && size == 1 {
+			return at
+		}
+		at += size
+	}
+	return -1
 }
 
 // value walks over one value.
@@ -43,6 +69,11 @@ func (s *scanner) value() *problem {
 	switch t := token.(type) {
 	case string:
 		return s.text(t)
+	case json.Number:
+		if _, err := t.Float64(); err != nil {
+			return s.refuse("a number out of all range", "write a smaller one")
+		}
+		return nil
 	case json.Delim:
 		if len(s.path) >= maxDepth {
 			return s.refuse(fmt.Sprintf("nested deeper than %d", maxDepth), "send a flatter value")
@@ -71,6 +102,9 @@ func (s *scanner) object() *problem {
 		s.path = append(s.path, "."+name)
 		if p := s.text(name); p != nil {
 			return p
+		}
+		if hasControl(name) {
+			return s.refuse("a name with control characters", "leave them out")
 		}
 		if seen[name] {
 			return s.refuse("stands twice in the object", "keep one of them")
@@ -109,6 +143,9 @@ func (s *scanner) text(text string) *problem {
 	if strings.ContainsRune(text, 0) {
 		return s.refuse("contains a NUL character", "leave it out")
 	}
+	if s.replaces && strings.ContainsRune(text, utf8.RuneError) {
+		return s.refuse("contains half of a pair of surrogates", "write both, or leave it out")
+	}
 	return nil
 }
 
@@ -116,11 +153,27 @@ func (s *scanner) text(text string) *problem {
 func (s *scanner) refuse(message, remedy string) *problem {
 	location := "body" + strings.Join(s.path, "")
 	if len(location) > 200 {
-		location = location[:200] + "…"
+		location = strings.ToValidUTF8(location[:200], "") + "…"
 	}
-	location = strings.ToValidUTF8(strings.ReplaceAll(location, "\x00", `\u0000`), "")
+	location = escapeControl(location)
 	return newProblem(http.StatusUnprocessableEntity, "the request is not valid: "+location+": "+message, "",
 		v1.ProblemItem{Location: location, Message: message, Remedy: remedy})
+}
+
+// escapeControl writes control characters as JSON does.
+func escapeControl(text string) string {
+	if !hasControl(text) {
+		return text
+	}
+	var b strings.Builder
+	for _, r := range text {
+		if hasControl(string(r)) {
+			fmt.Fprintf(&b, `\u%04x`, r)
+		} else {
+			b.WriteRune(r)
+		}
+	}
+	return b.String()
 }
 
 // malformed answers 400 and says at which byte.
@@ -130,5 +183,5 @@ func (s *scanner) malformed(err error) *problem {
 	}
 	message := fmt.Sprintf("at byte %d: %s", s.decoder.InputOffset(), strings.TrimPrefix(err.Error(), "json: "))
 	return newProblem(http.StatusBadRequest, "the body is not JSON: "+message, "",
-		v1.ProblemItem{Location: "body", Message: message})
+		v1.ProblemItem{Location: "body", Message: message, Remedy: "send one JSON value"})
 }

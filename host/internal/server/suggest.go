@@ -31,7 +31,7 @@ func problemOfHuma(ctx huma.Context, status int, message string, errs []error) *
 			}
 		}
 		if ctx != nil {
-			item.Remedy = remedyFor(ctx.Operation(), item)
+			mend(ctx.Operation(), &item)
 		}
 		p.Errors = append(p.Errors, item)
 	}
@@ -39,6 +39,8 @@ func problemOfHuma(ctx huma.Context, status int, message string, errs []error) *
 	switch {
 	case status == http.StatusUnsupportedMediaType:
 		p.Detail, p.Remedy, p.Errors = "the body is not JSON by its Content-Type", `send "Content-Type: application/json"`, nil
+	case status == http.StatusBadRequest && len(p.Errors) == 0:
+		return noBody()
 	case status == http.StatusBadRequest && len(p.Errors) > 0:
 		p.Detail, p.Errors[0].Value = "the body is not JSON", nil
 	case len(p.Errors) > 0:
@@ -59,8 +61,8 @@ func scalar(value any) bool {
 	}
 }
 
-// remedyFor names what is known where something unknown was found.
-func remedyFor(op *huma.Operation, item v1.ProblemItem) string {
+// nameRemedy names what is known where something unknown was found.
+func nameRemedy(op *huma.Operation, item v1.ProblemItem) string {
 	var known []string
 	at := strings.LastIndexByte(item.Location, '.')
 	name := item.Location[at+1:]

@@ -25,7 +25,7 @@ const (
 func load(ctx context.Context, source, temp string, known func(digest string) bool) (string, error) {
 	info, err := os.Stat(source)
 	if errors.Is(err, fs.ErrNotExist) {
-		return "", invalid("", "no such file or directory: %q", source)
+		return "", invalid("", "does not exist")
 	}
 	if err != nil {
 		return "", invalid("", "cannot be read: %v", err)
@@ -35,10 +35,10 @@ func load(ctx context.Context, source, temp string, known func(digest string) bo
 	}
 	unpack := unpackerFor(source)
 	if unpack == nil {
-		return "", invalid("", "%q is neither a directory nor a .tar, .tar.gz, .tgz or .zip file", source)
+		return "", invalid("", "is neither a directory nor a .tar, .tar.gz, .tgz or .zip file")
 	}
 	if !info.Mode().IsRegular() {
-		return "", invalid("", "%q is not a regular file", source)
+		return "", invalid("", "is not a regular file")
 	}
 	archive, digest, err := copyArchive(ctx, source, temp)
 	if err != nil {

@@ -3,6 +3,7 @@ package platform
 import (
 	"context"
 	"errors"
+	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -43,8 +44,12 @@ func (p *Platform) Resolve(ctx context.Context, request sdk.ResolveRequest) (sdk
 		r.Artifact, r.Files, err = store.Add(ctx, spec.Artifact, shim.Claim(dir))
 		var bad *artifact.InvalidError
 		if errors.As(err, &bad) {
-			diags.Errorf([]string{"artifact"}, "artifact %v", bad)
-			return sdk.Release{}, diags, nil
+			what := fmt.Sprintf("artifact %q", spec.Artifact)
+			if bad.Entry != "" {
+				what += ":"
+			}
+			remedy := fmt.Sprintf("build version %q again, or correct artifact", request.Target.Version)
+			return sdk.Release{}, append(diags, wrong("artifact", remedy, "%s %v", what, bad)), nil
 		}
 		if err != nil {
 			return sdk.Release{}, diags, unavailable(ctx, "store artifact", err)
@@ -78,8 +83,7 @@ func findCommand(r *release.Release, store artifact.Store) (diags diag.Diagnosti
 			if files != "" && !filepath.IsAbs(r.Directory) {
 				where = "in the artifact"
 			}
-			diags.Errorf([]string{"directory"}, "there is no directory %q %s", r.Directory, where)
-			return diags
+			return append(diags, wrong("directory", "make it, or correct directory", "there is no directory %q %s", r.Directory, where))
 		}
 	}
 	program := r.Command[0]
@@ -89,22 +93,19 @@ func findCommand(r *release.Release, store artifact.Store) (diags diag.Diagnosti
 		found = program
 	case !strings.Contains(program, "/"):
 		if found = lookPath(program, r.Env); found == "" {
-			hint := ""
+			remedy := "install it, or write the whole path"
 			if _, err := os.Stat(filepath.Join(directory, program)); err == nil && directory != "" {
-				hint = "; it lies in the directory: write ./" + program
+				remedy = "it lies in the directory: write ./" + program
 			}
-			diags.Errorf([]string{"command"}, "command %q was not found in PATH%s", program, hint)
-			return diags
+			return append(diags, wrong("command", remedy, "command %q was not found in PATH", program))
 		}
 	case directory == "":
-		diags.Errorf([]string{"command"}, "command %q is relative; give an artifact, a directory, or the whole path", program)
-		return diags
+		return append(diags, wrong("command", "give an artifact, a directory, or the whole path", "command %q is relative", program))
 	default:
 		found = filepath.Join(directory, program)
 	}
 	if problem := runnable(found); problem != "" {
-		diags.Errorf([]string{"command"}, "command %q %s", program, problem)
-		return diags
+		return append(diags, wrong("command", "correct command, or the file", "command %q %s", program, problem))
 	}
 	r.Executable = found
 	if files != "" {
@@ -115,9 +116,14 @@ func findCommand(r *release.Release, store artifact.Store) (diags diag.Diagnosti
 	}
 	var err error
 	if r.Files, err = artifact.HashFile(found); err != nil {
-		diags.Errorf([]string{"command"}, "command %q cannot be read: %v", program, err)
+		diags = append(diags, wrong("command", "let the host's user read it", "command %q cannot be read: %v", program, err))
 	}
 	return diags
+}
+
+// wrong is an error about a key of the spec, with what to do.
+func wrong(key, remedy, format string, args ...any) diag.Diagnostic {
+	return diag.Diagnostic{Severity: diag.Error, Summary: fmt.Sprintf(format, args...), Detail: remedy, Path: []string{key}}
 }
 
 func runnable(file string) string {
