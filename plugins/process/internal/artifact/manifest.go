@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"io/fs"
@@ -144,29 +145,54 @@ func (o *Observer) File(file string) (string, error) {
 }
 
 // Tree returns the manifest of an artifact as its files are now, and the names
-// of those that were changed or removed.
-func (o *Observer) Tree(dir string, want Manifest) (Manifest, []string) {
+// of those that were changed or removed. An error means that it could not look.
+func (o *Observer) Tree(dir string, want Manifest) (Manifest, []string, error) {
 	var changed []string
 	got := Manifest{Entries: make([]Entry, len(want.Entries))}
 	for i, entry := range want.Entries {
-		found := Entry{Name: entry.Name}
-		file := filepath.Join(dir, filepath.FromSlash(entry.Name))
-		if info, err := os.Lstat(file); err == nil {
-			found.Mode = info.Mode() & (fs.ModeType | fs.ModePerm)
-			switch {
-			case info.Mode().IsRegular():
-				found.SHA256, _ = o.hash(file, info) // unreadable differs from every content
-			case info.Mode()&fs.ModeSymlink != 0:
-				found.Mode = fs.ModeSymlink
-				found.Target, _ = os.Readlink(file)
-			}
+		found, err := o.entry(dir, entry.Name)
+		if err != nil {
+			return got, nil, err
 		}
 		got.Entries[i] = found
 		if found != entry {
 			changed = append(changed, entry.Name)
 		}
 	}
-	return got, changed
+	return got, changed, nil
+}
+
+// entry is a file as it is now. One that is gone, or that nobody may read, differs
+// from every content.
+func (o *Observer) entry(dir, name string) (Entry, error) {
+	found := Entry{Name: name}
+	file := filepath.Join(dir, filepath.FromSlash(name))
+	info, err := os.Lstat(file)
+	if err == nil {
+		found.Mode = info.Mode() & (fs.ModeType | fs.ModePerm)
+		switch {
+		case info.Mode().IsRegular():
+			found.SHA256, err = o.hash(file, info)
+		case info.Mode()&fs.ModeSymlink != 0:
+			found.Mode = fs.ModeSymlink
+			found.Target, err = os.Readlink(file)
+		}
+	}
+	if CouldNotLook(err) {
+		return found, fmt.Errorf("look at %q: %w", file, err)
+	}
+	return found, nil
+}
+
+// CouldNotLook says whether an error is ours, for want of descriptors, memory or
+// a working disk, and says nothing about the file.
+func CouldNotLook(err error) bool {
+	for _, ours := range []error{syscall.EMFILE, syscall.ENFILE, syscall.ENOMEM, syscall.EIO, syscall.ESTALE, syscall.ETIMEDOUT} {
+		if errors.Is(err, ours) {
+			return true
+		}
+	}
+	return false
 }
 
 func (o *Observer) hash(file string, info fs.FileInfo) (string, error) {

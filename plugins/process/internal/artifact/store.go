@@ -17,6 +17,9 @@ import (
 	"github.com/apm-deploy/apm/plugins/process/internal/state"
 )
 
+// Missing stands for the digest of files that are gone.
+const Missing = "missing"
+
 // ErrGone is matched where an artifact is not in the store any more.
 var ErrGone = errors.New("artifact is gone")
 
@@ -74,8 +77,8 @@ func (s Store) Observe(digest string, o *Observer) (files string, changed []stri
 	if err != nil {
 		return "", nil, err
 	}
-	got, changed := o.Tree(s.Files(digest), want)
-	return got.Digest(), changed, nil
+	got, changed, err := o.Tree(s.Files(digest), want)
+	return got.Digest(), changed, err
 }
 
 // Add puts the directory or archive at source into the store and returns its

@@ -95,7 +95,8 @@ type Error struct {
 // Description is the answer to Describe.
 type Description struct {
 	State    state.State `json:"state"`
-	Observed string      `json:"observed"`          // digest of what runs
+	Observed string      `json:"observed"`          // digest of what runs; "" where it could not be looked at
+	Problem  string      `json:"problem,omitempty"` // why not
 	Files    string      `json:"files,omitempty"`   // digest of its files
 	Changed  []string    `json:"changed,omitempty"` // files that were changed by somebody else
 	PIDs     []int       `json:"pids,omitempty"`

@@ -19,6 +19,9 @@ import (
 // requestTimeout is how long a connection may take to send its request.
 const requestTimeout = 5 * time.Second
 
+// acceptPause is the pause after an accept that failed.
+const acceptPause = 50 * time.Millisecond
+
 // firstGrace is how long a new server counts as busy: who started it may be slow
 // to come.
 const firstGrace = 10 * time.Second
@@ -58,8 +61,16 @@ func Serve(listener net.Listener, nonce string, handler Handler) *Server {
 		defer s.wg.Done()
 		for {
 			conn, err := listener.Accept()
-			if err != nil {
-				return // closed; descriptors do not run out with so few clients
+			if errors.Is(err, net.ErrClosed) {
+				return
+			}
+			if err != nil { // descriptors ran out: those of the traffic are of this process too
+				select {
+				case <-time.After(acceptPause):
+					continue
+				case <-ctx.Done():
+					return
+				}
 			}
 			s.mu.Lock()
 			s.number++

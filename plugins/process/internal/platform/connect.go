@@ -102,9 +102,12 @@ func environment() []string {
 	return env
 }
 
+// shimTimeout bounds the wait for one shim where others wait to be asked.
+const shimTimeout = 2 * time.Second
+
 // alive says whether the shim that st speaks of answers.
 func alive(ctx context.Context, st *state.State) bool {
-	ctx, cancel := context.WithTimeout(ctx, 2*time.Second)
+	ctx, cancel := context.WithTimeout(ctx, shimTimeout)
 	defer cancel()
 	return control.Call(ctx, st, control.Request{Method: control.Describe}, nil) == nil
 }

@@ -106,6 +106,8 @@ func inventoryItem(ctx context.Context, dir string) (sdk.InventoryItem, bool) {
 	if procinfo.StartOf(st.Shim.PID) == st.Shim.Start && st.Shim.Start != "" {
 		item.Description = fmt.Sprintf("shim pid %d", st.Shim.PID)
 		var now control.Description
+		ctx, cancel := context.WithTimeout(ctx, shimTimeout)
+		defer cancel()
 		if err := control.Call(ctx, st, control.Request{Method: control.Describe}, &now); err == nil {
 			item.Description += "; instances" + pids(now.PIDs)
 		}

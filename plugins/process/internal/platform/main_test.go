@@ -47,6 +47,9 @@ func app(args []string) int {
 	for n := range number(options["lines"]) {
 		fmt.Println("line", n)
 	}
+	for file := options["hold"]; file != "" && exists(file); { // not up before it is gone
+		time.Sleep(10 * time.Millisecond)
+	}
 	if code, ok := options["exit"]; ok {
 		fmt.Println("exiting on purpose")
 		return number(code)
@@ -89,6 +92,11 @@ func app(args []string) int {
 		fmt.Fprintln(os.Stderr, err)
 	}
 	return 1
+}
+
+func exists(file string) bool {
+	_, err := os.Stat(file)
+	return err == nil
 }
 
 func number(text string) int {

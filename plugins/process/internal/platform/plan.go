@@ -2,7 +2,6 @@ package platform
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"path/filepath"
 	"sort"
@@ -75,26 +74,33 @@ func planGoal(request sdk.PlanRequest, store artifact.Store) (*release.Release, 
 	if err != nil {
 		return nil, "", err
 	}
-	if files := observedFiles(to.Release, store); files != to.Files {
+	files, err := observedFiles(to.Release, store)
+	if err != nil {
+		return nil, "", sdk.Errorf(sdk.Unavailable, sdk.ReasonPlatformUnavailable, "could not look at the files of version %q: %w", to.Version, err)
+	}
+	if files != to.Files || files == artifact.Missing {
 		return nil, "", sdk.Errorf(sdk.FailedPrecondition, sdk.ReasonSnapshotStale, "the files of version %q are gone or were changed since the snapshot was taken; deploy that version again instead", to.Version)
 	}
 	return &to.Release, to.Version, nil
 }
 
-func observedFiles(r release.Release, store artifact.Store) string {
+// observedFiles returns the digest of a release's files as they are now. An error
+// means that it could not look.
+func observedFiles(r release.Release, store artifact.Store) (files string, err error) {
 	var observer artifact.Observer
 	if r.Artifact == "" {
-		files, err := observer.File(r.Executable)
-		if err != nil {
-			return "missing"
-		}
-		return files
+		files, err = observer.File(r.Executable)
+	} else {
+		files, _, err = store.Observe(r.Artifact, &observer)
 	}
-	files, _, err := store.Observe(r.Artifact, &observer)
-	if err != nil && !errors.Is(err, artifact.ErrGone) {
-		return "unreadable"
+	switch {
+	case artifact.CouldNotLook(err):
+		return "", err
+	case err != nil:
+		return artifact.Missing, nil
+	default:
+		return files, nil
 	}
-	return files
 }
 
 func removeSteps(component, version string, r release.Release) []sdk.Step {

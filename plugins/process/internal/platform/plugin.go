@@ -8,6 +8,7 @@ import (
 	"context"
 	"log/slog"
 	"sync"
+	"time"
 
 	"github.com/apm-deploy/apm/plugins/process/internal/state"
 	"github.com/apm-deploy/apm/sdk"
@@ -82,23 +83,44 @@ func (p *Platform) Configure(ctx context.Context, request sdk.ConfigureRequest) 
 	return diags, nil
 }
 
-// revive starts the shims that should run and do not. One that cannot be
-// started is met again, with its error, by the first call about its component.
+// Bounds of revive, which is part of Configure.
+const (
+	reviveAtOnce = 8
+	reviveTime   = 30 * time.Second
+)
+
+// revive starts the shims that should run and do not, several at once. One that
+// cannot be started, or not in time, is met again by the first call about its
+// component.
 func (p *Platform) revive(ctx context.Context) {
 	dirs, err := p.layout.Components(p.installation)
 	if err != nil {
 		p.log.Warn("components could not be listed", "error", err)
 		return
 	}
+	ctx, cancel := context.WithTimeout(ctx, reviveTime)
+	defer cancel()
+	var wg sync.WaitGroup
+	slots := make(chan struct{}, reviveAtOnce)
 	for _, dir := range dirs {
-		st, err := state.Load(dir)
-		if err != nil || st.Tombstone() || alive(ctx, st) {
-			continue
-		}
-		p.log.Info("component is brought back", "component", st.Identity.Component, "application", st.Identity.Application)
-		if err := spawn(ctx, dir); err != nil {
-			p.log.Warn("component could not be brought back", "component", st.Identity.Component, "error", err)
-		}
+		slots <- struct{}{}
+		wg.Go(func() {
+			defer func() { <-slots }()
+			p.reviveOne(ctx, dir)
+		})
+	}
+	wg.Wait()
+}
+
+func (p *Platform) reviveOne(ctx context.Context, dir string) {
+	st, err := state.Load(dir)
+	if err != nil || st.Tombstone() || alive(ctx, st) {
+		return
+	}
+	log := p.log.With("component", st.Identity.Component, "application", st.Identity.Application, "environment", st.Identity.Environment)
+	log.Info("component is brought back")
+	if err := spawn(ctx, dir); err != nil {
+		log.Warn("component could not be brought back", "error", err)
 	}
 }
 

@@ -64,6 +64,9 @@ func decodeSnapshot(s sdk.Snapshot) (snapshot, error) {
 func describe(ctx context.Context, dir string) (control.Description, error) {
 	var now control.Description
 	err := call(ctx, dir, ifAlive, control.Request{Method: control.Describe}, &now)
+	if err == nil && now.Problem != "" {
+		return now, sdk.Errorf(sdk.Unavailable, sdk.ReasonPlatformUnavailable, "could not look at the files of the component: %s", now.Problem)
+	}
 	if !errors.Is(err, errNothing) {
 		return now, err
 	}

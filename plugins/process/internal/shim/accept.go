@@ -1,23 +1,42 @@
 package shim
 
 import (
+	"errors"
 	"fmt"
 	"strings"
 	"time"
 
+	"github.com/apm-deploy/apm/plugins/process/internal/artifact"
 	"github.com/apm-deploy/apm/plugins/process/internal/control"
 	"github.com/apm-deploy/apm/plugins/process/internal/release"
 	"github.com/apm-deploy/apm/plugins/process/internal/state"
 	"github.com/apm-deploy/apm/sdk"
 )
 
+// errMoved says that what runs changed between the look at it and the lock.
+var errMoved = sdk.Errorf(sdk.Aborted, sdk.ReasonConflict, "what runs changes all the time; try again")
+
+// startTries is how often a request is looked at anew because of that.
+const startTries = 5
+
 // start accepts a deploy or a rollback: once it returns nil the operation is in
 // the state file and goes on, whatever happens to us.
 func (c *component) start(request control.Request) error {
+	var err error
+	for range startTries {
+		if err = c.accept(request); !errors.Is(err, errMoved) {
+			break
+		}
+	}
+	return err
+}
+
+func (c *component) accept(request control.Request) error {
 	live := c.look()
 	var goalFiles string
+	var goalProblem error
 	if r := request.Goal.Release; r != nil {
-		goalFiles, _ = c.observed(state.Deployed{Release: *r})
+		goalFiles, _, goalProblem = c.observe(state.Deployed{Release: *r})
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -35,7 +54,10 @@ func (c *component) start(request control.Request) error {
 		return c.raise(op.Epoch)
 	}
 	if c.generation() != live.generation {
-		return sdk.Errorf(sdk.Aborted, sdk.ReasonConflict, "what runs changed while the request was looked at; try again")
+		return errMoved
+	}
+	if problem := errors.Join(live.problem, goalProblem); problem != nil {
+		return sdk.Errorf(sdk.Unavailable, sdk.ReasonPlatformUnavailable, "could not look at the files of the component: %w", problem)
 	}
 	if request.Expected != "" && request.Expected != live.observed {
 		return c.stateChanged(request.Expected, live)
@@ -73,7 +95,6 @@ func (c *component) enter(op control.Operation, request control.Request) error {
 			Generation: c.st.Generation, Version: request.Goal.Version, OperationID: op.ID, DeploymentID: op.DeploymentID,
 			Digest: r.Digest(), Epoch: op.Epoch, Since: time.Now(), Release: *r,
 		}
-		c.useArtifact(r.Artifact)
 	} else {
 		next.Removes = true
 	}
@@ -93,7 +114,9 @@ func (c *component) enter(op control.Operation, request control.Request) error {
 	return nil
 }
 
-// useArtifact puts the artifact at the end of those that are kept.
+// useArtifact puts the artifact of what serves now at the end of those that are
+// kept. Of what never served only the newest is kept, apart: a row of attempts that
+// fail must not push out what can be rolled back to.
 func (c *component) useArtifact(digest string) {
 	if digest == "" {
 		return
@@ -140,7 +163,7 @@ func mismatch(id string) error {
 
 // checkFiles makes sure that what is about to run is what was frozen.
 func checkFiles(goal *control.Goal, files string) error {
-	if goal.Release == nil || files == goal.Files {
+	if goal.Release == nil || files == goal.Files && files != artifact.Missing {
 		return nil
 	}
 	what := "the executable " + goal.Release.Executable
@@ -148,7 +171,7 @@ func checkFiles(goal *control.Goal, files string) error {
 		what = "artifact sha256:" + goal.Release.Artifact
 	}
 	happened := "was changed"
-	if files == "missing" {
+	if files == artifact.Missing {
 		happened = "is gone"
 	}
 	if goal.Rollback {
@@ -159,10 +182,11 @@ func checkFiles(goal *control.Goal, files string) error {
 
 // live is what runs at a moment.
 type live struct {
-	generation int // 0: nothing
-	observed   string
+	generation int    // 0: nothing
+	observed   string // "" where it could not be looked at
 	files      string
 	changed    []string
+	problem    error // why not
 }
 
 // look observes what serves now, files included. It must not hold c.mu: reading
@@ -174,7 +198,10 @@ func (c *component) look() live {
 	if serving == nil {
 		return live{observed: release.EmptyDigest}
 	}
-	files, changed := c.observed(*serving)
+	files, changed, err := c.observe(*serving)
+	if err != nil {
+		return live{generation: serving.Generation, problem: err}
+	}
 	return live{generation: serving.Generation, observed: serving.Release.ObservedDigest(files), files: files, changed: changed}
 }
 

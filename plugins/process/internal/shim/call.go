@@ -80,7 +80,7 @@ func (c *component) promote(request control.Operation, percent int) error {
 		op.Percent = previous
 		return sdk.Errorf(sdk.Unavailable, sdk.ReasonPlatformUnavailable, "promote: %w", err)
 	}
-	if previous == percent && c.ready && c.candidate != nil {
+	if c.ready && c.candidate != nil && c.inForce == percent && previous == percent {
 		c.hub.append(op.ID, sdk.Event{Candidate: candidateOf(c.candidate, percent)})
 	}
 	c.driver.wake()
@@ -164,6 +164,9 @@ func (c *component) describe() control.Description {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	d := control.Description{State: *c.st, Observed: now.observed, Files: now.files, Changed: now.changed}
+	if now.problem != nil {
+		d.Problem = now.problem.Error()
+	}
 	d.State.Operations = append([]state.Operation(nil), c.st.Operations...)
 	d.State.Processes = append([]state.Process(nil), c.st.Processes...)
 	for _, t := range []*track{c.serving, c.candidate} {

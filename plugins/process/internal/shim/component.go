@@ -41,6 +41,8 @@ type component struct {
 	frontErrors map[string]string       // of addresses that could not be opened
 	driver      *driver                 // of the newest operation
 	ready       bool                    // the candidate was
+	inForce     int                     // share of the traffic that the candidate gets
+	unsaved     bool                    // the last save failed
 	drift       string                  // digest of the files last reported as changed
 	closing     bool
 }
@@ -50,6 +52,7 @@ type component struct {
 // maintain: traffic must not stop because of it.
 func (c *component) save() error {
 	err := state.Save(c.dir, c.st)
+	c.unsaved = err != nil
 	if err != nil {
 		c.log.Error("state could not be saved", "error", err)
 	}

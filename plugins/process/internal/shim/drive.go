@@ -78,6 +78,7 @@ func (c *component) carryOut(d *driver) {
 		c.remove(d)
 	case op.Phase == state.PhaseSettling:
 		c.succeed(d.id) // what it replaced died with the earlier shim
+	case c.stopped(op): // by a word that came before the kill of the earlier shim
 	case c.alreadyThere(op):
 		c.succeed(d.id)
 	default:
@@ -94,13 +95,14 @@ func (c *component) alreadyThere(op state.Operation) bool {
 	now := c.look()
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if c.st.Serving == nil || c.serving == nil || c.generation() != now.generation || now.observed != op.Goal.Release.ObservedDigest(now.files) ||
+	if c.st.Serving == nil || c.serving == nil || now.problem != nil || c.generation() != now.generation || now.observed != op.Goal.Release.ObservedDigest(now.files) ||
 		c.st.Serving.Version != op.Goal.Version {
 		return false
 	}
 	stamped := *c.st.Serving // others may be reading the old one
 	stamped.OperationID, stamped.DeploymentID, stamped.Epoch = op.ID, op.DeploymentID, op.Epoch
 	c.st.Serving = &stamped
+	c.useArtifact(stamped.Release.Artifact)
 	return true
 }
 
@@ -121,7 +123,7 @@ func (c *component) bringUp(d *driver, op state.Operation) {
 		return
 	}
 	c.mu.Lock()
-	c.candidate, c.ready = t, false
+	c.candidate, c.ready, c.inForce = t, false, 0
 	c.sw.Set(c.servingGroup(), t.group, 0)
 	c.mu.Unlock()
 	c.follow(d, t)
@@ -138,13 +140,9 @@ func (c *component) follow(d *driver, t *track) {
 		op := c.operation(d.id)
 		isReady := t.ready()
 		switch {
-		case op.SupersededBy != "":
+		case op.SupersededBy != "" || op.Cancelled:
 			c.discard(t)
-			c.finish(d.id, sdk.Outcome{Result: sdk.ResultSuperseded, SupersededBy: "operation " + op.SupersededBy, Message: "superseded by operation " + op.SupersededBy})
-			return
-		case op.Cancelled:
-			c.discard(t)
-			c.finish(d.id, sdk.Outcome{Result: sdk.ResultCancelled, Message: "cancelled; " + c.leftAs()})
+			c.stopped(op)
 			return
 		case isReady && (op.Percent == 100 || !op.Staged):
 			c.settle(d, t)
@@ -171,10 +169,24 @@ func (c *component) follow(d *driver, t *track) {
 	}
 }
 
+// stopped ends an operation that was superseded or cancelled, and of which nothing
+// is up any more; it says whether it was.
+func (c *component) stopped(op state.Operation) bool {
+	switch {
+	case op.SupersededBy != "":
+		c.finish(op.ID, sdk.Outcome{Result: sdk.ResultSuperseded, SupersededBy: "operation " + op.SupersededBy, Message: "superseded by operation " + op.SupersededBy})
+	case op.Cancelled:
+		c.finish(op.ID, sdk.Outcome{Result: sdk.ResultCancelled, Message: "cancelled; " + c.leftAs()})
+	default:
+		return false
+	}
+	return true
+}
+
 // offer puts a share of the traffic in force and says so.
 func (c *component) offer(id string, t *track, percent int) {
 	c.mu.Lock()
-	c.ready = true
+	c.ready, c.inForce = true, percent
 	c.sw.Set(c.servingGroup(), t.group, percent)
 	c.mu.Unlock()
 	c.hub.append(id, sdk.Event{Candidate: candidateOf(t, percent)})

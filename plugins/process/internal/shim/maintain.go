@@ -76,7 +76,7 @@ func (c *component) driverRuns() bool {
 }
 
 // restoreFiles writes the state again if its file is gone, so that the component
-// can be found and removed.
+// can be found and removed, or could not be written before.
 func (c *component) restoreFiles() error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -91,7 +91,7 @@ func (c *component) restoreFiles() error {
 		c.lock.Unlock()
 		c.lock = lock
 	}
-	if _, err := os.Lstat(filepath.Join(c.dir, state.FileName)); errors.Is(err, fs.ErrNotExist) {
+	if _, err := os.Lstat(filepath.Join(c.dir, state.FileName)); c.unsaved || errors.Is(err, fs.ErrNotExist) {
 		return c.save()
 	}
 	return nil
@@ -120,6 +120,9 @@ func (c *component) checkDrift() {
 	now := c.look()
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	if now.problem != nil {
+		return
+	}
 	if c.generation() != now.generation || len(now.changed) == 0 {
 		c.drift = ""
 		return

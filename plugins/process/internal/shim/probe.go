@@ -2,9 +2,12 @@ package shim
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"syscall"
 	"time"
 
+	"github.com/apm-deploy/apm/plugins/process/internal/artifact"
 	"github.com/apm-deploy/apm/plugins/process/internal/control"
 	"github.com/apm-deploy/apm/plugins/process/internal/instance"
 	"github.com/apm-deploy/apm/sdk"
@@ -63,7 +66,7 @@ func (c *component) probeMember(ctx context.Context, m *member) sdk.Check {
 		for name, address := range status.Addresses {
 			if err := instance.Dial(ctx, address); err != nil {
 				check.Message = fmt.Sprintf("port %q does not accept connections: %v", name, err)
-				return check
+				return lookedAt(check, err)
 			}
 		}
 		check.Latency = time.Since(began)
@@ -81,6 +84,20 @@ func (c *component) probeMember(ctx context.Context, m *member) sdk.Check {
 	return check
 }
 
+// lookedAt makes unknown of a check that could not be made for want of a descriptor
+// or a local port, or because nobody waits for it any more: that says nothing about
+// the instance.
+func lookedAt(check sdk.Check, err error) sdk.Check {
+	ours := artifact.CouldNotLook(err) && !errors.Is(err, syscall.ETIMEDOUT)
+	for _, lack := range []error{syscall.EADDRNOTAVAIL, syscall.ENOBUFS, context.Canceled} {
+		ours = ours || errors.Is(err, lack)
+	}
+	if ours {
+		check.Status, check.Message = sdk.CheckUnknown, "could not look: "+err.Error()
+	}
+	return check
+}
+
 func (c *component) probeFront(ctx context.Context, name, listen string) sdk.Check {
 	check := sdk.Check{Name: kindListener + "-" + name, Type: "endpoint", Status: sdk.CheckUnhealthy, Resource: kindListener + "-" + name}
 	c.mu.Lock()
@@ -93,7 +110,7 @@ func (c *component) probeFront(ctx context.Context, name, listen string) sdk.Che
 	began := time.Now()
 	if err := instance.Dial(ctx, reachable(listen)); err != nil {
 		check.Message = err.Error()
-		return check
+		return lookedAt(check, err)
 	}
 	check.Latency = time.Since(began)
 	check.Status, check.Message = sdk.CheckHealthy, "listens on "+listen

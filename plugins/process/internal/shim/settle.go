@@ -29,6 +29,7 @@ func (c *component) settle(d *driver, t *track) {
 	old := c.serving
 	c.serving, c.candidate, c.ready = t, nil, false
 	c.st.Serving = &t.deployed
+	c.useArtifact(t.deployed.Release.Artifact)
 	c.drift = ""
 	if op := c.st.Operation(d.id); op != nil {
 		op.Phase = state.PhaseSettling
@@ -119,6 +120,9 @@ func (c *component) fail(id string, failure *sdk.Failure) {
 func (c *component) finish(id string, outcome sdk.Outcome) {
 	c.mu.Lock()
 	if op := c.st.Operation(id); op != nil {
+		if op.Goal != nil && outcome.Result != sdk.ResultSucceeded {
+			c.st.Tried = op.Goal.Release.Artifact
+		}
 		op.Outcome, op.Phase, op.Finished, op.Goal = &outcome, state.PhaseFinished, time.Now(), nil
 	}
 	if c.st.Active == id {
@@ -173,7 +177,7 @@ func (c *component) usedArtifacts() (map[string]bool, error) {
 		if err != nil {
 			return nil, err
 		}
-		for _, digest := range st.Artifacts {
+		for _, digest := range append(st.Artifacts, st.Tried) {
 			used[digest] = true
 		}
 		if st.Serving != nil {

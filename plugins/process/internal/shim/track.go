@@ -191,31 +191,27 @@ func (c *component) stop(t *track) {
 	}
 }
 
-// observe returns the digest of a release's files as they are now.
+// observe returns the digest of a release's files as they are now, and which of
+// them were changed or are gone. An error means that it could not look.
 func (c *component) observe(deployed state.Deployed) (files string, changed []string, err error) {
 	r := deployed.Release
 	if r.Artifact != "" {
-		return c.store.Observe(r.Artifact, &c.observer)
+		files, changed, err = c.store.Observe(r.Artifact, &c.observer)
+		if errors.Is(err, artifact.ErrGone) {
+			return artifact.Missing, []string{"all files of the artifact"}, nil
+		}
+		return files, changed, err
 	}
 	files, err = c.observer.File(r.Executable)
-	if errors.Is(err, fs.ErrNotExist) || errors.Is(err, syscall.ENOTDIR) {
-		return "missing", []string{r.Executable}, nil
-	}
-	if err == nil && files != r.Files {
+	switch {
+	case errors.Is(err, fs.ErrNotExist) || errors.Is(err, syscall.ENOTDIR):
+		return artifact.Missing, []string{r.Executable}, nil
+	case artifact.CouldNotLook(err):
+		return "", nil, fmt.Errorf("look at the executable: %w", err)
+	case err != nil: // nobody may read it any more
+		return "unreadable", []string{r.Executable}, nil
+	case files != r.Files:
 		changed = []string{r.Executable}
 	}
-	return files, changed, err
-}
-
-// observed is observe with a missing artifact as a finding of its own.
-func (c *component) observed(deployed state.Deployed) (files string, changed []string) {
-	files, changed, err := c.observe(deployed)
-	switch {
-	case errors.Is(err, artifact.ErrGone):
-		return "missing", []string{"all files of the artifact"}
-	case err != nil:
-		return "unreadable: " + err.Error(), []string{err.Error()}
-	default:
-		return files, changed
-	}
+	return files, changed, nil
 }

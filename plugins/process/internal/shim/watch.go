@@ -111,7 +111,7 @@ func (c *component) stateEvent(id string, seq uint64) sdk.Event {
 	if op != nil && op.Phase != state.PhaseFinished {
 		s.Phase, s.Fraction, s.Message = progress(op)
 		if id != "" && c.candidate != nil && c.ready && c.candidate.deployed.OperationID == id {
-			s.Candidate = candidateOf(c.candidate, op.Percent)
+			s.Candidate = candidateOf(c.candidate, c.inForce)
 		}
 	}
 	return sdk.Event{ObservedAt: time.Now(), State: s, ResumeToken: c.hub.token(seq)}

@@ -40,7 +40,8 @@ type State struct {
 	Active     string      `json:"active,omitempty"` // id of the operation under way
 	Operations []Operation `json:"operations,omitempty"`
 	Processes  []Process   `json:"processes,omitempty"`
-	Artifacts  []string    `json:"artifacts,omitempty"` // digests used, newest last; kept for rollbacks
+	Artifacts  []string    `json:"artifacts,omitempty"` // digests that served, newest last; kept for rollbacks
+	Tried      string      `json:"tried,omitempty"`     // of the newest that never served; kept for another try
 	Settings   Settings    `json:"settings"`
 }
 

@@ -1,0 +1,105 @@
+package platform_test
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"strconv"
+	"testing"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/apm-deploy/apm/sdk"
+)
+
+// A shim that has no descriptor left could not look: it must call nothing
+// unhealthy, and it must answer again when there are some.
+func TestWithoutDescriptorsNothingIsUnhealthy(t *testing.T) {
+	t.Parallel()
+	b := newBed(t)
+	w := b.settled("v1", b.app("version=v1"))
+	probe := func() sdk.ProbeResult {
+		result, err := b.Probe(t.Context(), sdk.ProbeRequest{Target: w.target})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return result
+	}
+	for _, check := range probe().Checks {
+		if check.Status != sdk.CheckHealthy {
+			t.Fatalf("before: %+v", check)
+		}
+	}
+	shim := b.component().Shim.PID
+	var before unix.Rlimit
+	if err := unix.Prlimit(shim, unix.RLIMIT_NOFILE, nil, &before); err != nil {
+		t.Fatal(err)
+	}
+	limit := func(descriptors uint64) {
+		now := before
+		now.Cur = descriptors
+		if err := unix.Prlimit(shim, unix.RLIMIT_NOFILE, &now, nil); err != nil {
+			t.Fatal(err)
+		}
+	}
+	eventually(t, "a check is unknown", func() bool {
+		limit(withOneFree(t, shim)) // for the connection of the question itself
+		unknown := 0
+		for _, check := range probe().Checks {
+			if check.Status == sdk.CheckUnhealthy {
+				t.Errorf("without descriptors: %+v", check)
+			}
+			if check.Status == sdk.CheckUnknown {
+				unknown++
+			}
+		}
+		return unknown > 0
+	})
+	limit(0)
+	ctx, cancel := context.WithTimeout(t.Context(), patience)
+	defer cancel()
+	asked := make(chan error, 1)
+	go func() {
+		_, err := b.Probe(ctx, sdk.ProbeRequest{Target: w.target})
+		asked <- err
+	}()
+	select {
+	case err := <-asked:
+		t.Fatalf("the shim has descriptors left, the test shows nothing: %v", err)
+	case <-time.After(200 * time.Millisecond):
+	}
+	limit(before.Cur)
+	if err := <-asked; err != nil {
+		t.Errorf("the question that waited: %v", err)
+	}
+	if now := b.component().Shim.PID; now != shim {
+		t.Errorf("another shim runs, pid %d, was %d", now, shim)
+	}
+	eventually(t, "it serves again", func() bool { return get(t, b.public, "/") == "v1" })
+}
+
+// withOneFree returns the limit under which a process has one descriptor left.
+func withOneFree(t *testing.T, pid int) uint64 {
+	t.Helper()
+	entries, err := os.ReadDir(fmt.Sprintf("/proc/%d/fd", pid))
+	if err != nil {
+		t.Fatal(err)
+	}
+	used := map[int]bool{}
+	for _, entry := range entries {
+		number, err := strconv.Atoi(entry.Name())
+		if err != nil {
+			t.Fatal(err)
+		}
+		used[number] = true
+	}
+	for number, free := 0, 0; ; number++ {
+		if !used[number] {
+			free++
+		}
+		if free == 2 {
+			return uint64(number)
+		}
+	}
+}
