@@ -5,7 +5,9 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"strconv"
 	"strings"
+	"time"
 
 	v1 "github.com/apm-deploy/apm/api/v1"
 )
@@ -13,6 +15,8 @@ import (
 // Problem is a refusal of the host: an error with its status and code.
 type Problem struct {
 	v1.Problem
+	// RetryAfter is when asking again may help; 0: nobody knows.
+	RetryAfter time.Duration
 }
 
 // Error returns what was wrong, each thing with its place, and the remedy.
@@ -64,6 +68,9 @@ func problemOf(res *http.Response, content []byte) *Problem {
 	}
 	if p.Status == 0 {
 		p.Status = res.StatusCode
+	}
+	if seconds, err := strconv.Atoi(res.Header.Get("Retry-After")); err == nil && seconds > 0 {
+		p.RetryAfter = time.Duration(min(seconds, 3600)) * time.Second
 	}
 	return p
 }

@@ -4,12 +4,15 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"net/http"
 	"os"
 	"path/filepath"
 	"strings"
+	"time"
 
 	"github.com/apm-deploy/apm/api/client"
 	apiv1 "github.com/apm-deploy/apm/api/v1"
+	"github.com/apm-deploy/apm/host/internal/deployment"
 )
 
 // configuration reads what --config and --set say into the body's
@@ -113,7 +116,13 @@ func (s *session) pathKeys(ctx context.Context, c *client.Client, platform strin
 	}
 	keys := pathSet{}
 	for _, name := range platforms {
-		plugin, err := c.Plugin(ctx, name)
+		var plugin apiv1.Plugin
+		err := s.patiently(ctx, func() (err error) {
+			if plugin, err = c.Plugin(ctx, name); err == nil && len(plugin.Spec) == 0 {
+				err = notYet(plugin)
+			}
+			return err
+		})
 		if err != nil {
 			return nil, err
 		}
@@ -124,6 +133,24 @@ func (s *session) pathKeys(ctx context.Context, c *client.Client, platform strin
 		}
 	}
 	return keys, nil
+}
+
+// notYet is the error of a platform whose keys are not known before its plugin has
+// started; nil where that has told them, or will not by itself.
+func notYet(p apiv1.Plugin) error {
+	switch p.State {
+	case "absent", "starting", "backoff", "draining":
+		return &client.Problem{
+			Problem: apiv1.Problem{
+				Title: http.StatusText(http.StatusServiceUnavailable), Status: http.StatusServiceUnavailable,
+				Code: string(deployment.Unavailable), Detail: fmt.Sprintf("platform %q is %s", p.Platform, p.State),
+				Remedy: "apm plugin list",
+			},
+			RetryAfter: time.Second,
+		}
+	default:
+		return nil
+	}
 }
 
 // resolve makes the paths among values absolute. With several components the

@@ -77,7 +77,8 @@ func (s *session) deployRemove(cmd *cobra.Command, f *removeFlags) error {
 		}
 	}
 	if f.dryRun {
-		plan, err := c.PlanRemove(ctx, f.name, f.environment)
+		var plan apiv1.Plan
+		err := s.patiently(ctx, func() (err error) { plan, err = c.PlanRemove(ctx, f.name, f.environment); return err })
 		if err != nil {
 			return err
 		}
@@ -86,7 +87,9 @@ func (s *session) deployRemove(cmd *cobra.Command, f *removeFlags) error {
 	if err := s.confirm(f.yes, fmt.Sprintf("Remove %s from %s?", f.name, f.environment)); err != nil {
 		return err
 	}
-	d, err := c.Remove(ctx, f.name, f.environment, request, f.key)
+	var d apiv1.Deployment
+	key := first(f.key, client.NewKey())
+	err = s.patiently(ctx, func() (err error) { d, err = c.Remove(ctx, f.name, f.environment, request, key); return err })
 	if err != nil {
 		return err
 	}

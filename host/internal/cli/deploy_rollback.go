@@ -8,6 +8,7 @@ import (
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
+	"github.com/apm-deploy/apm/api/client"
 	apiv1 "github.com/apm-deploy/apm/api/v1"
 	"github.com/apm-deploy/apm/host/internal/deployment"
 )
@@ -75,7 +76,8 @@ func (s *session) deployRollback(cmd *cobra.Command, id string, f *rollbackFlags
 		}
 	}
 	if request.DryRun {
-		plan, err := c.PlanRollback(ctx, d.ID, request)
+		var plan apiv1.Plan
+		err := s.patiently(ctx, func() (err error) { plan, err = c.PlanRollback(ctx, d.ID, request); return err })
 		if err != nil {
 			return err
 		}
@@ -88,7 +90,9 @@ func (s *session) deployRollback(cmd *cobra.Command, id string, f *rollbackFlags
 			return err
 		}
 	}
-	answer, err := c.Rollback(ctx, d.ID, request, f.key)
+	var answer apiv1.Deployment
+	key := first(f.key, client.NewKey())
+	err = s.patiently(ctx, func() (err error) { answer, err = c.Rollback(ctx, d.ID, request, key); return err })
 	if err != nil {
 		return err
 	}

@@ -7,6 +7,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/apm-deploy/apm/api/client"
 	apiv1 "github.com/apm-deploy/apm/api/v1"
 )
 
@@ -84,13 +85,16 @@ func (s *session) deployStart(cmd *cobra.Command, f *startFlags) error {
 		}
 	}
 	if f.dryRun {
-		plan, err := c.PlanStart(ctx, request)
+		var plan apiv1.Plan
+		err := s.patiently(ctx, func() (err error) { plan, err = c.PlanStart(ctx, request); return err })
 		if err != nil {
 			return err
 		}
 		return s.printPlan(plan, "deploy", "start", "--plan", "FILE")
 	}
-	d, err := c.Start(ctx, request, f.key)
+	var d apiv1.Deployment
+	key := first(f.key, client.NewKey()) // one request, however often it is sent
+	err = s.patiently(ctx, func() (err error) { d, err = c.Start(ctx, request, key); return err })
 	if err != nil {
 		return err
 	}

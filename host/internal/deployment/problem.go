@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"time"
 )
 
 // ErrorCode is the class of an error at the edge of the host; one table maps it
@@ -30,7 +31,10 @@ type Error struct {
 	Remedy   string // what to do, "" where there is nothing to say
 	Problems []Problem
 	Holder   string // deployment in the way, of a conflict
-	Err      error  // for the log only
+	// RetryAfter is when asking again may help, of what is unavailable; 0 where
+	// only a person can.
+	RetryAfter time.Duration
+	Err        error // for the log only
 }
 
 // Problem is one thing wrong with an input.

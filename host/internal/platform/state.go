@@ -45,7 +45,8 @@ type State struct {
 func (s State) unavailable(also error) error {
 	e := &deployment.Error{
 		Code: deployment.Unavailable, Err: errors.Join(s.Err, also),
-		Message: fmt.Sprintf("platform %q is %s", s.Platform, s.Phase),
+		Message:    fmt.Sprintf("platform %q is %s", s.Platform, s.Phase),
+		RetryAfter: s.retryAfter(time.Now()),
 	}
 	if s.Phase == Backoff {
 		e.Message = fmt.Sprintf("platform %q ended and is started again soon", s.Platform)
@@ -65,6 +66,22 @@ func (s State) unavailable(also error) error {
 		e.Remedy = restart
 	}
 	return e
+}
+
+// soon is how long a start takes, about.
+const soon = time.Second
+
+// retryAfter is when the platform may be ready, 0 where it will not be by itself,
+// or nobody knows when.
+func (s State) retryAfter(now time.Time) time.Duration {
+	switch s.Phase {
+	case Absent, Starting, Draining:
+		return soon
+	case Backoff:
+		return max(s.NextStart.Sub(now), 0) + soon
+	default:
+		return 0
+	}
 }
 
 // reasonOf renders an error as one line; problems are shown by themselves.

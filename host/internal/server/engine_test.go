@@ -26,7 +26,9 @@ func (e *engine) Start(ctx context.Context, r deployment.Request, planned *deplo
 	case r.Name == "broken":
 		return nil, errors.New("a secret cause")
 	case r.Name == "unready":
-		return nil, &deployment.Error{Code: deployment.Unavailable, Message: "platform process is not ready", Remedy: "apm plugin list"}
+		return nil, &deployment.Error{Code: deployment.Unavailable, Message: "platform process is not ready", Remedy: "apm plugin list", RetryAfter: 1200 * time.Millisecond}
+	case r.Name == "mend-me":
+		return nil, &deployment.Error{Code: deployment.Unavailable, Message: "platform process is broken"}
 	case r.Name == "unknown-app":
 		return nil, &deployment.Error{
 			Code: deployment.Invalid, Message: "the application is not known",

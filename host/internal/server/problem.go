@@ -4,8 +4,10 @@ import (
 	"encoding/json"
 	"errors"
 	"net/http"
+	"strconv"
 	"strings"
 	"sync"
+	"time"
 
 	"github.com/danielgtaylor/huma/v2"
 	"github.com/gofiber/fiber/v2"
@@ -21,7 +23,8 @@ const problemType = "application/problem+json"
 // handlers return it, and marshals as v1.Problem.
 type problem struct {
 	v1.Problem
-	cause error // for the log only
+	cause      error         // for the log only
+	retryAfter time.Duration // 0: not told
 }
 
 // Error returns the detail.
@@ -32,6 +35,22 @@ func (p *problem) Unwrap() error { return p.cause }
 
 // GetStatus returns the HTTP status.
 func (p *problem) GetStatus() int { return p.Status }
+
+// GetHeaders returns the headers that go with the problem.
+func (p *problem) GetHeaders() http.Header {
+	headers := http.Header{}
+	if p.retryAfter > 0 {
+		// Whole seconds, and not before the time.
+		headers.Set(fiber.HeaderRetryAfter, strconv.Itoa(int((p.retryAfter+time.Second-1)/time.Second)))
+	}
+	if p.Status == http.StatusUnauthorized {
+		headers.Set(fiber.HeaderWWWAuthenticate, `Bearer realm="apm"`)
+	}
+	return headers
+}
+
+// storeRetry is when a store that was away may be back.
+const storeRetry = 2 * time.Second
 
 // ContentType makes application/problem+json of application/json.
 func (p *problem) ContentType(string) string { return problemType }
@@ -97,6 +116,7 @@ func problemOf(err error) *problem {
 		p = newProblem(http.StatusNotFound, "there is no such thing", "")
 	case errors.Is(err, deployment.ErrUnavailable):
 		p = newProblem(http.StatusServiceUnavailable, "the store cannot be reached or written", "nothing accepted is lost; ask again, and see GET /healthz")
+		p.retryAfter = storeRetry
 	case errors.Is(err, deployment.ErrKeyReused):
 		p = newProblem(http.StatusUnprocessableEntity, "the idempotency key was used with another request", "take a new key for a new request",
 			v1.ProblemItem{Location: "header.Idempotency-Key", Message: "was used with another request"})
@@ -116,7 +136,10 @@ func problemOfDomain(e *deployment.Error) *problem {
 		status = http.StatusInternalServerError
 	}
 	p := newProblem(status, e.Message, e.Remedy)
-	p.Code, p.Holder, p.cause = string(e.Code), e.Holder, e
+	p.Code, p.Holder, p.cause, p.retryAfter = string(e.Code), e.Holder, e, e.RetryAfter
+	if errors.Is(e, deployment.ErrUnavailable) {
+		p.retryAfter = storeRetry
+	}
 	if e.Code == deployment.OutOfDate {
 		p.Title = "Plan Out Of Date"
 	}
@@ -169,7 +192,9 @@ func problemOfFramework(e *fiber.Error) *problem {
 	case http.StatusUpgradeRequired:
 		return newProblem(e.Code, "this path speaks WebSocket only", "connect with a WebSocket client, or GET /api/v1/deployments/{id}/events")
 	case http.StatusServiceUnavailable:
-		return newProblem(e.Code, e.Message, "ask again in a moment")
+		p := newProblem(e.Code, e.Message, "ask again in a moment")
+		p.retryAfter = storeRetry
+		return p
 	default:
 		return newProblem(http.StatusBadRequest, "the request cannot be read", "")
 	}
@@ -182,8 +207,8 @@ func writeProblem(c *fiber.Ctx, err error) error {
 	if err != nil {
 		return err
 	}
-	if p.Status == http.StatusUnauthorized {
-		c.Set(fiber.HeaderWWWAuthenticate, `Bearer realm="apm"`)
+	for name, values := range p.GetHeaders() {
+		c.Set(name, values[0])
 	}
 	c.Set(fiber.HeaderContentType, problemType)
 	return c.Status(p.Status).Send(body)
