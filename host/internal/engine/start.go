@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"time"
 
 	"github.com/apm-deploy/apm/host/internal/deployment"
 	"github.com/apm-deploy/apm/sdk"
@@ -198,13 +199,16 @@ func hasErrors(problems []deployment.Problem) bool {
 	return false
 }
 
+// restarted is when a plugin that has just ended may be back.
+const restarted = time.Second
+
 // platformError is the error of a call that was made for a person who waits.
 func platformError(err error, platform, doing string) error {
 	out := &deployment.Error{Code: deployment.Internal, Message: fmt.Sprintf("%s: %v", doing, err), Err: err}
 	switch {
 	case errors.Is(err, sdk.ErrPluginGone):
 		out.Code, out.Message = deployment.Unavailable, doing+": platform "+platform+" did not answer"
-		out.Remedy = "apm plugin inspect " + platform
+		out.Remedy, out.RetryAfter = "apm plugin inspect "+platform, restarted
 	case sdk.CodeOf(err) == sdk.Unavailable, sdk.CodeOf(err) == sdk.ResourceExhausted, sdk.CodeOf(err) == sdk.DeadlineExceeded:
 		out.Code = deployment.Unavailable
 	case sdk.CodeOf(err) == sdk.InvalidArgument, sdk.CodeOf(err) == sdk.NotFound:
