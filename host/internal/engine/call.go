@@ -10,7 +10,8 @@ import (
 )
 
 // platform returns the platform as soon as it is ready. Meanwhile the
-// deployment waits for the plugin, visibly.
+// deployment waits for the plugin, visibly. One that is not ready by the deadline
+// leaves unknown what became of its operation.
 func (o *owner) platform(ctx context.Context, d *deployment.Deployment, component, name string) (sdk.Platform, error) {
 	p, err := o.engine.Platforms.Get(name)
 	if err == nil {
@@ -23,23 +24,26 @@ func (o *owner) platform(ctx context.Context, d *deployment.Deployment, componen
 		}}
 	}
 	o.wait(ctx, d, component, deployment.WaitPlugin, name)
-	p, err = o.engine.Platforms.Await(ctx, name)
-	if err != nil {
-		if cause := context.Cause(ctx); cause != nil {
-			var late *deadlineError
-			if errors.As(cause, &late) {
-				return nil, &failure{Failure: deployment.Failure{
-					Code: deployment.CodePluginDown, Keep: true,
-					Message:    "platform " + name + " was not ready in time: " + late.Error(),
-					Suggestion: "apm plugin list says why",
-				}}
-			}
+	for {
+		p, err = o.engine.Platforms.Await(ctx, name)
+		if err == nil {
+			o.waitNoMore(d, component, deployment.WaitPlugin)
+			return p, nil
+		}
+		if sleep(ctx, o.engine.Retry) { // nobody waits for it any more there, but here
+			continue
+		}
+		cause := context.Cause(ctx)
+		var late *deadlineError
+		if !errors.As(cause, &late) {
 			return nil, cause
 		}
-		return nil, err
+		return nil, &failure{Failure: deployment.Failure{
+			Code: deployment.CodePluginDown, Keep: true,
+			Message:    late.Error() + ": " + err.Error(),
+			Suggestion: "apm plugin list says how it is now",
+		}}
 	}
-	o.waitNoMore(d, component, deployment.WaitPlugin)
-	return p, nil
 }
 
 // ask makes a call that changes nothing until it is answered: a plugin that is

@@ -178,7 +178,7 @@ func (k *checkup) lookOnce(ctx context.Context) {
 		}
 		for _, name := range names {
 			k.hear(probeCheck(sdk.Check{Name: name, Type: "probe"}), deployment.Observation{
-				Status: deployment.Unknown, Message: "could not look: " + err.Error(), At: now(),
+				Status: deployment.Unknown, Message: "could not look: " + clip(err.Error()), At: now(),
 			})
 		}
 		return
@@ -187,7 +187,7 @@ func (k *checkup) lookOnce(ctx context.Context) {
 	for _, check := range result.Checks {
 		seen[check.Name] = true
 		k.hear(probeCheck(check), deployment.Observation{
-			Status: fromCheckStatus(check.Status), Message: check.Message, Latency: check.Latency, At: now(),
+			Status: fromCheckStatus(check.Status), Message: clip(check.Message), Latency: check.Latency, At: now(),
 		})
 	}
 	k.dropVanished(seen)

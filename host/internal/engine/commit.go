@@ -202,6 +202,7 @@ func (o *owner) publish(d *deployment.Deployment, kind deployment.EventType, pay
 // component; "" for the whole).
 func (o *owner) wait(ctx context.Context, d *deployment.Deployment, whose string, kind deployment.WaitKind, subject string) {
 	var same bool
+	subject = clip(subject)
 	o.read(func() {
 		same = d.Waiting != nil && d.Waiting.Kind == kind && (d.Waiting.For == subject || o.waiter[d.ID] != whose)
 	})

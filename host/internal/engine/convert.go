@@ -86,12 +86,12 @@ func fromResource(r sdk.Resource) deployment.Resource {
 	return deployment.Resource{
 		ID: r.ID, ParentID: r.ParentID, Kind: r.Kind, Name: r.Name, Revision: r.Revision,
 		Health: health, Desired: r.Desired, Ready: r.Ready, Restarts: r.Restarts,
-		Reason: r.Reason, Message: r.Message,
+		Reason: clip(r.Reason), Message: clip(r.Message),
 	}
 }
 
 func fromLog(l sdk.LogLine) deployment.LogLine {
-	return deployment.LogLine{Resource: l.Resource, Line: l.Line, Previous: l.Previous, Time: l.Time, Stream: l.Stream}
+	return deployment.LogLine{Resource: l.Resource, Line: clip(l.Line), Previous: l.Previous, Time: l.Time, Stream: l.Stream}
 }
 
 func fromCandidate(c sdk.Candidate) *deployment.Candidate {
@@ -109,8 +109,8 @@ func fromOutcome(o sdk.Outcome, component string) (deployment.Outcome, *deployme
 		result = deployment.ResultFailed
 	}
 	outcome := deployment.Outcome{
-		Result: result, Message: o.Message, Addresses: o.Addresses,
-		Revision: o.Revision, SupersededBy: o.SupersededBy,
+		Result: result, Message: clip(o.Message), Addresses: o.Addresses,
+		Revision: o.Revision, SupersededBy: clip(o.SupersededBy),
 	}
 	if o.Failure == nil {
 		return outcome, nil
@@ -118,13 +118,16 @@ func fromOutcome(o sdk.Outcome, component string) (deployment.Outcome, *deployme
 	f := o.Failure
 	outcome.Failure = &deployment.Failure{
 		Code: f.Code, Component: component, Resource: f.Resource,
-		Message: f.Message, Suggestion: f.Suggestion, Environment: f.Environment,
+		Message: clip(f.Message), Suggestion: clip(f.Suggestion), Environment: f.Environment,
 	}
 	evidence := &deployment.Evidence{
 		Component: component, Code: f.Code, Resource: f.Resource,
-		Message: f.Message, Suggestion: f.Suggestion, Events: f.Events,
+		Message: clip(f.Message), Suggestion: clip(f.Suggestion),
 	}
-	for _, line := range f.Logs {
+	for _, event := range lastOf(f.Events) {
+		evidence.Events = append(evidence.Events, clip(event))
+	}
+	for _, line := range lastOf(f.Logs) {
 		evidence.Logs = append(evidence.Logs, fromLog(line))
 	}
 	return outcome, evidence

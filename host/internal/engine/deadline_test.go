@@ -46,7 +46,13 @@ func TestNobodyCouldLookByTheDeadline(t *testing.T) {
 			harm: func(r *rig) {
 				r.world.with(func() { r.world.unready = true; r.world.die() })
 			},
-			code: deployment.CodePluginDown, reason: "platform fake was not ready in time",
+			code: deployment.CodePluginDown, reason: "took longer than 800ms: platform fake is in backoff",
+		},
+		"plugin gone for good": {
+			harm: func(r *rig) {
+				r.world.with(func() { r.world.unready, r.world.impatient = true, true; r.world.die() })
+			},
+			code: deployment.CodePluginDown, reason: "took longer than 800ms: platform fake is in backoff",
 		},
 		"platform down": {
 			harm: func(r *rig) {

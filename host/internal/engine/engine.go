@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"slices"
 	"sync"
 	"time"
 
@@ -96,6 +97,12 @@ func (e *Engine) Run(ctx context.Context) error {
 	defer renew.Stop()
 	e.claim(ctx, &owners)
 	for {
+		select { // a renewal that is due goes before all else
+		case <-renew.C:
+			e.renew(ctx)
+			continue
+		default:
+		}
 		select {
 		case <-ctx.Done():
 			return nil
@@ -145,6 +152,7 @@ func (e *Engine) start(ctx context.Context, lease deployment.Lease, asked time.T
 	e.mu.Lock()
 	previous := e.owners[lease.Target]
 	e.owners[lease.Target] = o
+	e.orphans = slices.DeleteFunc(e.orphans, func(t deployment.Target) bool { return t == lease.Target })
 	e.mu.Unlock()
 	owners.Add(1)
 	go func() {

@@ -72,14 +72,14 @@ func asFailure(err error, component string) *failure {
 func fromPlatform(err error, component, doing string) *failure {
 	f := &failure{cause: err, Failure: deployment.Failure{
 		Code: deployment.CodePluginError, Component: component,
-		Message: fmt.Sprintf("%s: %v", doing, err),
+		Message: clip(fmt.Sprintf("%s: %v", doing, err)),
 	}}
 	var answered *sdk.Error
 	if !errors.As(err, &answered) {
 		return f
 	}
 	f.Resource = answered.Resource
-	f.Message = fmt.Sprintf("%s: %s", doing, answered.Message)
+	f.Message = clip(fmt.Sprintf("%s: %s", doing, answered.Message))
 	switch {
 	case answered.Reason == sdk.ReasonSnapshotStale:
 		f.Suggestion = "what the snapshot needs is gone; deploy the wanted version anew"

@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strings"
+	"time"
 
 	"github.com/apm-deploy/apm/sdk"
 )
@@ -25,10 +27,15 @@ type faults struct {
 	refused  int                  // calls with a stale epoch
 	// forbidden is a component whose rollback is refused.
 	forbidden string
-	panics    bool // Deploy breaks down after it has begun
-	forgets   bool // what is cancelled leaves no trace, and the plugin dies of it
-	silent    bool // Probe answers without a check
-	snapless  bool // the plugin is gone whenever a snapshot is to be taken
+	unready   bool      // the platform is started anew
+	impatient bool      // Await does not wait
+	panics    bool      // Deploy breaks down after it has begun
+	forgets   bool      // what is cancelled leaves no trace, and the plugin dies of it
+	silent    bool      // Probe answers without a check
+	talks     bool      // Watch sends far too much, also after the outcome
+	hangs     string    // a call that hangs until it is cancelled
+	hung      time.Time // when it was
+	snapless  bool      // the plugin is gone whenever a snapshot is to be taken
 }
 
 // answer is what every call begins with; a person waits for that of Resolve, so
@@ -62,6 +69,43 @@ func (w *world) lose(call string) error {
 		return fmt.Errorf("call: %w", sdk.ErrPluginGone)
 	}
 	return nil
+}
+
+// hang is a call that hangs until it is cancelled, if it is this one.
+func (w *world) hang(ctx context.Context, call string) {
+	w.mu.Lock()
+	hangs := w.hangs == call
+	w.mu.Unlock()
+	if !hangs {
+		return
+	}
+	<-ctx.Done()
+	w.with(func() { w.hung = time.Now() })
+}
+
+// babble is more than anybody wants to hear, before and after the event.
+func babble(events []sdk.Event) []sdk.Event {
+	long := strings.Repeat("long ", 200_000)
+	var all []sdk.Event
+	for i := range 3000 {
+		all = append(all, sdk.Event{Resource: &sdk.Resource{ID: fmt.Sprint("r", i), Kind: "process", Name: "r", Health: sdk.ResourceReady}})
+	}
+	all = append(all, sdk.Event{Resource: &sdk.Resource{ID: "r1", Health: sdk.ResourceReady, Reason: "x", Message: long}})
+	for _, event := range events {
+		if event.Outcome != nil && event.Outcome.Failure != nil {
+			outcome, failure := *event.Outcome, *event.Outcome.Failure
+			failure.Message += long
+			failure.Logs = slices.Repeat([]sdk.LogLine{{Line: long[:20_000]}}, 1000)
+			failure.Events = slices.Repeat([]string{long[:20_000]}, 1000)
+			outcome.Failure = &failure
+			event.Outcome = &outcome
+		}
+		all = append(all, event)
+	}
+	return append(all,
+		sdk.Event{Resource: &sdk.Resource{ID: "after the outcome", Health: sdk.ResourceFailed}},
+		sdk.Event{Outcome: &sdk.Outcome{Result: sdk.ResultFailed, Message: "after all"}},
+	)
 }
 
 // supersede ends the open operation of a component as somebody else's change

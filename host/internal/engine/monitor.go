@@ -202,7 +202,7 @@ func (m *monitor) record(name string, events []sdk.Event, token []byte) []byte {
 // driftEvent adds the row of a drift that the platform reported.
 func (o *owner) driftEvent(c *change, component string, drift sdk.Drift) {
 	c.event(deployment.EventTargetDrift, deployment.DriftPayload{
-		Component: component, By: orUnknown(drift.By), Message: drift.Message,
+		Component: component, By: clip(orUnknown(drift.By)), Message: clip(drift.Message),
 		Revision: drift.Revision, Undone: drift.Undone,
 	})
 }

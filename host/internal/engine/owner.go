@@ -51,17 +51,23 @@ func newOwner(ctx context.Context, e *Engine, lease deployment.Lease, asked time
 		handled: map[string]bool{}, changed: make(chan struct{}), waiter: map[string]string{},
 	}
 	o.ctx, o.cancel = context.WithCancel(ctx)
-	o.expiry = time.AfterFunc(lease.For-e.Now().Sub(asked), func() {
-		o.log.Warn("lease ended before it could be renewed")
+	o.expiry = time.AfterFunc(o.left(asked, lease.For), func() {
+		o.log.Warn("lease could not be renewed in time")
 		o.cancel()
 	})
 	return o
 }
 
-// extend moves the end of the lease, counted from when it was asked for.
+// left is how long the owner may go on under a lease, counted from when it was
+// asked for: its calls have ended before the lease does.
+func (o *owner) left(asked time.Time, lasts time.Duration) time.Duration {
+	return lasts - lasts/20 - o.engine.Now().Sub(asked)
+}
+
+// extend moves the end of the lease.
 func (o *owner) extend(asked time.Time, lasts time.Duration) {
 	if o.ctx.Err() == nil {
-		o.expiry.Reset(lasts - o.engine.Now().Sub(asked))
+		o.expiry.Reset(o.left(asked, lasts))
 	}
 }
 
@@ -134,7 +140,9 @@ func (o *owner) refresh() error {
 	}
 	if o.current == nil || o.current.ID != o.state.Current {
 		o.current = nil
-		if work.Current != nil && work.Current.ID == o.state.Current {
+		if held := o.find(o.state.Current); held != nil { // one aggregate of each deployment
+			o.current = held
+		} else if work.Current != nil && work.Current.ID == o.state.Current {
 			o.current = work.Current
 		}
 	}
@@ -142,11 +150,14 @@ func (o *owner) refresh() error {
 		o.admit(work.Open)
 	}
 	o.mu.Unlock()
+	handled := map[string]bool{} // those that are gone from the store are forgotten
 	for _, command := range work.Commands {
 		if !o.handled[command.ID] {
 			o.carryOut(command)
 		}
+		handled[command.ID] = o.handled[command.ID]
 	}
+	o.handled = handled
 	return nil
 }
 

@@ -152,6 +152,9 @@ func (f *flight) record(operation string, events []sdk.Event) error {
 			return
 		}
 		for i := range events {
+			if op.Outcome != nil {
+				break // the last word was said
+			}
 			moved = f.apply(c, op, &events[i]) || moved
 		}
 		if token := events[len(events)-1].ResumeToken; len(token) > 0 {
@@ -173,7 +176,7 @@ func (f *flight) apply(c *change, op *deployment.Operation, event *sdk.Event) bo
 		if event.State.Candidate != nil {
 			f.applyCandidate(c, op, *event.State.Candidate)
 		}
-		op.Phase, op.Message = phaseName(event.State.Phase), event.State.Message
+		op.Phase, op.Message = phaseName(event.State.Phase), clip(event.State.Message)
 		fraction := event.State.Fraction
 		if math.IsNaN(fraction) || fraction < op.Fraction {
 			return false // progress that goes backwards is not believed
@@ -227,8 +230,11 @@ func applyResources(c *change, component *deployment.Component, resources []sdk.
 	seen := map[string]bool{}
 	for _, reported := range resources {
 		r := fromResource(reported)
-		seen[r.ID] = true
 		before, there := known[r.ID]
+		if !there && crowded(component) {
+			continue
+		}
+		known[r.ID], seen[r.ID] = r, true
 		if !there || before.Health != r.Health || before.Reason != r.Reason {
 			c.event(deployment.EventResourceStatus, deployment.ResourcePayload{Component: component.Name, Resource: r})
 		}

@@ -4,10 +4,8 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
-	"strings"
 	"sync"
 
-	"github.com/apm-deploy/apm/host/internal/deployment"
 	"github.com/apm-deploy/apm/sdk"
 	"github.com/apm-deploy/apm/sdk/diag"
 )
@@ -65,7 +63,6 @@ type world struct {
 	effects []effect
 	mended  bool
 	faults
-	unready  bool
 	promoted []int // shares that were new
 	told     []int // shares that were asked for
 	caps     sdk.Capabilities
@@ -238,7 +235,8 @@ func (w *world) settle(op *operation) {
 	op.outcome = &sdk.Outcome{Result: sdk.ResultSucceeded, Addresses: map[string]string{"http": "live/" + op.component}, Revision: op.to.digest()}
 }
 
-func (p platform) Deploy(_ context.Context, r sdk.DeployRequest) (sdk.Handle, error) {
+func (p platform) Deploy(ctx context.Context, r sdk.DeployRequest) (sdk.Handle, error) {
+	p.hang(ctx, "deploy")
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if err := p.answer("deploy"); err != nil {
@@ -388,6 +386,9 @@ func (p platform) Watch(ctx context.Context, r sdk.WatchRequest, sink sdk.Sink) 
 		}
 		if op.outcome != nil {
 			events = append(events, sdk.Event{Outcome: op.outcome, ResumeToken: []byte("end")})
+			if p.talks {
+				events = babble(events)
+			}
 		}
 		ended := op.outcome != nil
 		p.mu.Unlock()
@@ -437,67 +438,4 @@ func (p platform) Plan(_ context.Context, r sdk.PlanRequest) (sdk.Plan, error) {
 		Steps:          []sdk.Step{{Resource: r.Target.Component, Action: "update", Summary: r.Kind.String()}},
 		NotRestored:    []string{"data"},
 	}, nil
-}
-
-// Look asks the world: an address is live/<component> or
-// candidate/<component>/<operation>.
-func (w *world) Look(_ context.Context, _ deployment.CheckDefinition, addresses map[string]string) deployment.Observation {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	parts := strings.Split(addresses["http"], "/")
-	var r *run
-	full := true
-	switch {
-	case len(parts) == 3 && w.ops[parts[2]] != nil:
-		r = w.ops[parts[2]].to
-		full = false
-	case len(parts) == 2:
-		r = w.running[parts[1]]
-	}
-	switch {
-	case r == nil:
-		return deployment.Observation{Status: deployment.Unhealthy, Message: "connection refused"}
-	case w.down:
-		return deployment.Observation{Status: deployment.Unhealthy, Message: "database refuses connections"}
-	case r.spec.Health == "until_mended" && !w.mended:
-		return deployment.Observation{Status: deployment.Unhealthy, Message: "still starting"}
-	case r.spec.Health == "until_mended":
-		return deployment.Observation{Status: deployment.Healthy}
-	case r.spec.TurnsBad && full:
-		return deployment.Observation{Status: deployment.Unhealthy, Message: "status 500"}
-	case r.spec.Health != "":
-		return deployment.Observation{Status: deployment.Health(r.spec.Health), Message: "as told"}
-	default:
-		return deployment.Observation{Status: deployment.Healthy}
-	}
-}
-
-// Get and Await make the world the only platform there is.
-func (w *world) Get(name string) (sdk.Platform, error) {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	if name != "fake" {
-		return nil, &deployment.Error{Code: deployment.Invalid, Message: "unknown platform " + name}
-	}
-	if w.unready {
-		return nil, &deployment.Error{Code: deployment.Unavailable, Message: "platform fake is in backoff"}
-	}
-	return platform{w}, nil
-}
-
-func (w *world) Await(ctx context.Context, name string) (sdk.Platform, error) {
-	for {
-		w.mu.Lock()
-		changed := w.changed
-		w.mu.Unlock()
-		p, err := w.Get(name)
-		if err == nil || deployment.CodeOf(err) != deployment.Unavailable {
-			return p, err
-		}
-		select {
-		case <-ctx.Done():
-			return nil, ctx.Err()
-		case <-changed:
-		}
-	}
 }
