@@ -79,8 +79,9 @@ func app(args []string) int {
 		fmt.Fprint(w, strings.Join(os.Environ(), "\n"))
 	})
 	handler.HandleFunc("/flood", func(_ http.ResponseWriter, r *http.Request) {
+		wide := strings.Repeat("x", number(r.URL.Query().Get("wide")))
 		for n := range number(r.URL.Query().Get("lines")) {
-			fmt.Println("flood", n)
+			fmt.Println("flood", n, wide)
 		}
 		fmt.Println("flood ends")
 	})

@@ -350,6 +350,23 @@ func TestRemovalLeavesNoProcess(t *testing.T) {
 	}
 }
 
+// What an instance started in a session of its own ends with the release, too.
+func TestAReleaseThatGoesLeavesNoProcess(t *testing.T) {
+	t.Parallel()
+	b := newBed(t)
+	s := b.app()
+	s["command"] = []string{"/bin/sh", "-c", s["command"].([]string)[0] + " app version=v1 & setsid sleep 1000 & wait"}
+	b.settled("v1", s)
+	eventually(t, "its process in another session runs", func() bool { return len(procinfo.Marked(shim.Claim(b.dir())+"-1-")) == 3 })
+	b.settled("v2", b.app("version=v2"))
+	if left := procinfo.Marked(shim.Claim(b.dir()) + "-1-"); len(left) > 0 {
+		t.Errorf("processes of v1 are left: %v", left)
+	}
+	if now := get(t, b.public, "/"); now != "v2" {
+		t.Errorf("%q serves", now)
+	}
+}
+
 // TestInstancesOfAnotherUser runs an instance as nobody where we are root, and
 // as ourselves where we are not.
 func TestInstancesOfAnotherUser(t *testing.T) {

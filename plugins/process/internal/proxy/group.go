@@ -28,6 +28,8 @@ type Port struct {
 // goroutines.
 type Group struct {
 	ports map[string]Port // by listen address
+	ended context.Context // when the instances are gone for good
+	end   context.CancelFunc
 
 	mu       sync.Mutex
 	backends map[string]map[string]string // ready ones: instance id → port name → address
@@ -40,6 +42,7 @@ type Group struct {
 // NewGroup returns a group without instances.
 func NewGroup(ports []Port) *Group {
 	g := &Group{ports: map[string]Port{}, backends: map[string]map[string]string{}, changed: make(chan struct{})}
+	g.ended, g.end = context.WithCancel(context.Background()) // it outlives every call
 	for _, port := range ports {
 		g.ports[port.Listen] = port
 	}
@@ -101,6 +104,10 @@ func (g *Group) Drained(ctx context.Context) int {
 		}
 	}
 }
+
+// End cuts the connections that are left: the instances are gone for good, and a
+// client that only reads the end of one direction would hold its own for ever.
+func (g *Group) End() { g.end() }
 
 // lease is one request or connection under way.
 type lease struct {

@@ -23,6 +23,7 @@ func (f *Front) forward(client net.Conn) {
 		return
 	}
 	defer instance.Close()
+	defer context.AfterFunc(l.group.ended, func() { _ = client.Close() })()
 	var wg sync.WaitGroup
 	wg.Add(2)
 	go func() { defer wg.Done(); pipe(instance, client) }()

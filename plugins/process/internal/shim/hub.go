@@ -10,8 +10,12 @@ import (
 	"github.com/apm-deploy/apm/sdk"
 )
 
-// ringSize is how many events are kept for those who read slowly or come back.
-const ringSize = 8192
+// Bounds of what is kept for those who read slowly or come back. The shim stands
+// in front of the traffic: it must not grow with what an application writes.
+const (
+	ringSize  = 8192
+	ringBytes = 4 << 20
+)
 
 // batchSize is the most events sent at once.
 const batchSize = 64
@@ -32,6 +36,7 @@ type hub struct {
 
 	mu      sync.Mutex
 	ring    []entry
+	bytes   int // of the ring, about
 	head    uint64
 	logs    uint64
 	changed chan struct{}
@@ -51,12 +56,36 @@ func (h *hub) append(op string, event sdk.Event) {
 		event.ObservedAt = time.Now()
 	}
 	event.ResumeToken = h.token(h.head)
-	h.ring = append(h.ring, entry{seq: h.head, op: op, event: event, logs: h.logs})
-	if len(h.ring) >= 2*ringSize { // copied now and then, not at each event
-		h.ring = append(make([]entry, 0, 2*ringSize), h.ring[len(h.ring)-ringSize:]...)
+	one := entry{seq: h.head, op: op, event: event, logs: h.logs}
+	h.ring = append(h.ring, one)
+	h.bytes += one.size()
+	if len(h.ring) >= 2*ringSize || h.bytes >= 2*ringBytes { // copied now and then, not at each event
+		h.trim()
 	}
 	close(h.changed)
 	h.changed = make(chan struct{})
+}
+
+// trim keeps the newest events, within the bounds.
+func (h *hub) trim() {
+	first, bytes := len(h.ring), 0
+	for first > 0 && len(h.ring)-first < ringSize {
+		size := h.ring[first-1].size()
+		if bytes+size > ringBytes {
+			break
+		}
+		first, bytes = first-1, bytes+size
+	}
+	h.ring, h.bytes = append([]entry(nil), h.ring[first:]...), bytes
+}
+
+// size is about what an event takes.
+func (e entry) size() int {
+	const bare = 200
+	if e.event.Log == nil {
+		return bare
+	}
+	return bare + len(e.event.Log.Line)
 }
 
 // position returns the number of the newest event, and of the log lines so far.

@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 	"sync"
 	"syscall"
 	"time"
@@ -37,7 +38,7 @@ type track struct {
 type member struct {
 	*instance.Instance
 	mu   sync.Mutex
-	tail []logfile.Line // the newest, at most sdk.MaxFailureLogs
+	tail []logfile.Line // the newest, at most sdk.MaxFailureLogs or so, cut to maxEvidenceLine
 	last sdk.Resource   // as last reported
 }
 
@@ -133,8 +134,10 @@ func (c *component) memberChanged(t *track, m *member) {
 }
 
 func (c *component) memberOutput(m *member, line logfile.Line) {
+	kept := line
+	kept.Text = strings.Clone(cut(line.Text, maxEvidenceLine))
 	m.mu.Lock()
-	if m.tail = append(m.tail, line); len(m.tail) >= 2*sdk.MaxFailureLogs {
+	if m.tail = append(m.tail, kept); len(m.tail) >= 2*sdk.MaxFailureLogs {
 		m.tail = append([]logfile.Line(nil), m.tail[len(m.tail)-sdk.MaxFailureLogs:]...)
 	}
 	m.mu.Unlock()
@@ -169,7 +172,8 @@ func (t *track) ready() bool {
 	return true
 }
 
-// stop ends all instances at once and reports them gone.
+// stop ends all instances at once, and what they started that left their groups,
+// and reports them gone.
 func (c *component) stop(t *track) {
 	var wg sync.WaitGroup
 	for _, m := range t.members {
@@ -180,6 +184,8 @@ func (c *component) stop(t *track) {
 		}()
 	}
 	wg.Wait()
+	killAll(procinfo.Marked(fmt.Sprintf("%s%d-", tag(c.dir), t.deployed.Generation)))
+	t.group.End()
 	for _, m := range t.members {
 		c.forgetProcess(m.ID())
 		gone := c.processResource(t, m)

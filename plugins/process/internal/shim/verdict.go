@@ -88,7 +88,7 @@ func (c *component) failure(t *track, m *member, status instance.Status, code st
 		f.Message = fmt.Sprintf("command %q may not be started as user %q: %v", command, r.User, last.StartErr)
 		f.Suggestion = "run the host as root, or remove user from the platform's configuration"
 	case sdk.CodeCrashLoop:
-		f.Message = fmt.Sprintf("%q ends again and again: %d exits within a minute, the last %s", command, len(status.Exits), last)
+		f.Message = fmt.Sprintf("%q ends again and again: %d exits, the last %s", command, len(status.Exits), last)
 		f.Suggestion = "read its last lines; fix what makes it end, then deploy again"
 	case sdk.CodeExited:
 		f.Message = fmt.Sprintf("%q %s %d times before it was ready", command, last, len(status.Exits))

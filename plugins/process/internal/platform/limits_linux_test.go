@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"strconv"
+	"strings"
 	"testing"
 	"time"
 
@@ -77,6 +78,27 @@ func TestWithoutDescriptorsNothingIsUnhealthy(t *testing.T) {
 		t.Errorf("another shim runs, pid %d, was %d", now, shim)
 	}
 	eventually(t, "it serves again", func() bool { return get(t, b.public, "/") == "v1" })
+}
+
+// The shim stands in front of the traffic: whatever an application writes, it does
+// not grow.
+func TestAFloodOfLongLinesTakesNoMemory(t *testing.T) {
+	t.Parallel()
+	b := newBed(t)
+	b.settled("v1", b.app("version=v1"))
+	get(t, b.public, "/flood?lines=12000&wide=16000") // 183 MiB
+	status, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", b.component().Shim.PID))
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, peak, _ := strings.Cut(string(status), "VmHWM:")
+	kib, err := strconv.Atoi(strings.Fields(peak)[0])
+	if err != nil {
+		t.Fatal(err)
+	}
+	if kib > 128<<10 {
+		t.Errorf("the shim took %d MiB", kib>>10)
+	}
 }
 
 // withOneFree returns the limit under which a process has one descriptor left.
