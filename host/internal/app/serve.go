@@ -60,12 +60,9 @@ type Options struct {
 // it. Errors that a person can mend are *deployment.Error.
 func Serve(ctx context.Context, options Options) (err error) {
 	log := options.Log
-	settings, err := config.Load(options.ConfigPath)
+	settings, err := config.LoadIn(options.ConfigPath, options.DataDir)
 	if err != nil {
 		return err
-	}
-	if options.DataDir != "" {
-		settings.DataDir = options.DataDir
 	}
 	if options.Listen != "" {
 		if err := settings.ListenOn(options.Listen); err != nil {

@@ -36,10 +36,13 @@ func (s *session) configPath() string {
 	return first(s.flags.configFile, s.getenv("APM_CONFIG_FILE"))
 }
 
-// config reads config.hcl.
+// config reads config.hcl, with the data directory that was named elsewhere.
 func (s *session) config() (*config.Config, error) {
-	return config.Load(s.configPath())
+	return config.LoadIn(s.configPath(), s.expandHome(s.namedDataDir()))
 }
+
+// namedDataDir is the data directory that was named, "" for that of config.hcl.
+func (s *session) namedDataDir() string { return first(s.flags.dataDir, s.getenv("APM_DATA_DIR")) }
 
 // userDir returns a directory of the XDG base directory specification, "" when
 // neither it nor HOME is set.
@@ -55,7 +58,7 @@ func (s *session) userDir(variable, below string) string {
 
 // dataDir returns the data directory of the host on this machine.
 func (s *session) dataDir() (string, error) {
-	if dir := first(s.flags.dataDir, s.getenv("APM_DATA_DIR")); dir != "" {
+	if dir := s.namedDataDir(); dir != "" {
 		return filepath.Abs(s.expandHome(dir))
 	}
 	c, err := s.config()

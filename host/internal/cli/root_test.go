@@ -3,6 +3,7 @@ package cli_test
 import (
 	"bytes"
 	"context"
+	"os"
 	"path/filepath"
 	"regexp"
 	"strings"
@@ -166,5 +167,25 @@ func TestNoHome(t *testing.T) {
 	code, _, stderr := run(t, map[string]string{"APM_CONFIG_FILE": ""}, "token", "show")
 	if code != cli.ExitError || !strings.Contains(stderr, "HOME is not set") || !strings.Contains(stderr, "--data-dir") {
 		t.Errorf("exit %d, %q", code, stderr)
+	}
+}
+
+// Without HOME a data directory that is named is enough.
+func TestDataDirWithoutHome(t *testing.T) {
+	t.Setenv("HOME", "")
+	dir := t.TempDir()
+	file := filepath.Join(dir, "config.hcl")
+	check(t, os.WriteFile(file, nil, 0o600))
+	code, _, stderr := run(t, nil, "config", "validate", file)
+	if code != cli.ExitError || !strings.Contains(stderr, "HOME is not set") {
+		t.Errorf("neither HOME nor a data directory: exit %d, %s", code, stderr)
+	}
+	code, stdout, stderr := run(t, nil, "config", "validate", file, "--data-dir", filepath.Join(dir, "data"))
+	if code != cli.ExitDone || !strings.Contains(stdout, "data in "+filepath.Join(dir, "data")) {
+		t.Errorf("with --data-dir: exit %d, %s%s", code, stdout, stderr)
+	}
+	env := map[string]string{"APM_DATA_DIR": dir, "APM_CONFIG_FILE": file}
+	if code, _, stderr = run(t, env, "token", "show"); code != cli.ExitNotFound || !strings.Contains(stderr, dir) {
+		t.Errorf("with APM_DATA_DIR: exit %d, %s", code, stderr)
 	}
 }

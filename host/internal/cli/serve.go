@@ -30,7 +30,7 @@ on without it, and a host that starts again takes over where it was.`,
 				}
 			}
 			// Only what was named overrides config.hcl.
-			dir := first(s.flags.dataDir, s.getenv("APM_DATA_DIR"))
+			dir := s.namedDataDir()
 			if dir != "" {
 				if dir, err = s.dataDir(); err != nil {
 					return err

@@ -24,7 +24,11 @@ var literal = strings.NewReplacer(`\`, `\\`, `*`, `\*`, `?`, `\?`, `[`, `\[`)
 // $XDG_CONFIG_HOME/apm/config.hcl (~/.config/apm/config.hcl) and
 // /etc/apm/config.hcl. What is wrong with it is a *deployment.Error Invalid
 // whose problems hold file, line and column.
-func Load(path string) (*Config, error) {
+func Load(path string) (*Config, error) { return LoadIn(path, "") }
+
+// LoadIn is Load with another data directory, where it is not "", in the place of
+// host.data_dir: what that says, or cannot say without HOME, does not matter then.
+func LoadIn(path, dataDir string) (*Config, error) {
 	if path == "" {
 		var err error
 		if path, err = search(); err != nil {
@@ -46,6 +50,11 @@ func Load(path string) (*Config, error) {
 		return nil, ps.err(message, "")
 	}
 	c := &Config{File: path, Dir: src.dir()}
+	if dataDir != "" {
+		if c.DataDir, err = filepath.Abs(dataDir); err != nil {
+			return nil, fmt.Errorf("find data directory %q: %w", dataDir, err)
+		}
+	}
 	c.read(root, ps)
 	if err := ps.err(message, ""); err != nil {
 		return nil, err
@@ -119,6 +128,9 @@ func isHostBlock(kind string) bool {
 }
 
 func (c *Config) readDataDir(o *object, ps *problems) {
+	if c.DataDir != "" { // named elsewhere
+		return
+	}
 	at, dir := o.at, defaultDataDir
 	if host := o.first("host"); host != nil {
 		at = host.at
@@ -129,7 +141,7 @@ func (c *Config) readDataDir(o *object, ps *problems) {
 	expanded, err := expandHome(dir)
 	switch {
 	case err != nil:
-		ps.add(at, `set HOME, or write host { data_dir = "/var/lib/apm" }`, "data_dir is %s, but %v", dir, err)
+		ps.add(at, `set HOME, or write host { data_dir = "/var/lib/apm" }, or name one with --data-dir`, "data_dir is %s, but %v", dir, err)
 	case dir == "":
 		ps.add(at, "name a directory, or remove it for "+defaultDataDir, "data_dir is empty")
 	default:

@@ -145,7 +145,7 @@ func TestLoadWithoutHome(t *testing.T) {
 	t.Setenv("HOME", "")
 	dir := write(t, map[string]string{"config.hcl": "server {}\nhost {\n  data_dir = \"~/apm\"\n}\n"})
 	_, err := config.Load(filepath.Join(dir, "config.hcl"))
-	want := `config.hcl:3:14: data_dir is ~/apm, but HOME is not set; set HOME, or write host { data_dir = "/var/lib/apm" }
+	want := `config.hcl:3:14: data_dir is ~/apm, but HOME is not set; set HOME, or write host { data_dir = "/var/lib/apm" }, or name one with --data-dir
     data_dir = "~/apm"`
 	if diff := cmp.Diff(want, problems(t, dir, err)); diff != "" {
 		t.Errorf("problems (-want +got):\n%s", diff)
@@ -154,6 +154,17 @@ func TestLoadWithoutHome(t *testing.T) {
 	_, err = config.Load(filepath.Join(dir, "config.hcl"))
 	if got := problems(t, dir, err); !strings.Contains(got, "data_dir is ~/.local/share/apm, but HOME is not set") {
 		t.Errorf("got %s", got)
+	}
+	for _, text := range []string{"", "host {\n  data_dir = \"~/apm\"\n}\n"} {
+		put(t, dir, "config.hcl", text)
+		c, err := config.LoadIn(filepath.Join(dir, "config.hcl"), filepath.Join(dir, "data"))
+		if err != nil || c.DataDir != filepath.Join(dir, "data") {
+			t.Errorf("with a data directory that is named elsewhere: %v", err)
+		}
+	}
+	put(t, dir, "config.hcl", "host {\n  dir = \"data\"\n}\n")
+	if _, err = config.LoadIn(filepath.Join(dir, "config.hcl"), dir); !strings.Contains(problems(t, dir, err), `unknown attribute "dir"`) {
+		t.Errorf("what else is wrong is not told: %v", err)
 	}
 }
 
