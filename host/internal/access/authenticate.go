@@ -53,14 +53,19 @@ func (a *Access) Authenticate(ctx context.Context, header string, remoteLoopback
 	now := a.now()
 	switch {
 	case !token.RevokedAt.IsZero():
-		return deployment.Actor{}, refuse(fmt.Sprintf("token %q was revoked", token.Name))
+		return deployment.Actor{}, ended(fmt.Sprintf("token %q was revoked", token.Name))
 	case !token.ExpiresAt.IsZero() && !now.Before(token.ExpiresAt):
-		return deployment.Actor{}, refuse(fmt.Sprintf("token %q expired at %s", token.Name, token.ExpiresAt.UTC().Format("2006-01-02 15:04 MST")))
+		return deployment.Actor{}, ended(fmt.Sprintf("token %q expired at %s", token.Name, token.ExpiresAt.UTC().Format("2006-01-02 15:04 MST")))
 	case !token.Role.Valid():
 		return deployment.Actor{}, refuse(fmt.Sprintf("token %q has the unknown role %q", token.Name, token.Role))
 	}
 	a.use(token.ID, now.UTC())
 	return deployment.Actor{Kind: deployment.ActorToken, Name: token.Name, Role: token.Role}, nil
+}
+
+// ended is the answer to a request with a token that was valid once.
+func ended(message string) error {
+	return &deployment.Error{Code: deployment.Unauthorized, Message: message, Remedy: "ask an admin for another: apm token create"}
 }
 
 // refuse is the answer to a request without a valid token.

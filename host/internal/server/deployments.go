@@ -6,6 +6,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
+	"fmt"
 	"net/http"
 	"reflect"
 	"strconv"
@@ -184,8 +185,8 @@ func statusesOf(text string) ([]deployment.Status, error) {
 			if best := nearest(name, known); best != "" {
 				remedy = "did you mean " + best + "?"
 			}
-			return nil, newProblem(http.StatusUnprocessableEntity, "the request is not valid: query.status: no such status", "",
-				v1.ProblemItem{Location: "query.status", Message: "no such status", Remedy: remedy, Value: name})
+			return nil, newProblem(http.StatusUnprocessableEntity, fmt.Sprintf("the request is not valid: query.status: there is no status %q", name), "",
+				v1.ProblemItem{Location: "query.status", Message: fmt.Sprintf("there is no status %q", name), Remedy: remedy, Value: name})
 		}
 		statuses = append(statuses, deployment.Status(name))
 	}

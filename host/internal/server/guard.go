@@ -4,10 +4,14 @@ import (
 	"bytes"
 	"net/http"
 	"net/url"
+	"strconv"
 	"strings"
 	"unicode"
+	"unicode/utf8"
 
 	"github.com/gofiber/fiber/v2"
+
+	v1 "github.com/apm-deploy/apm/api/v1"
 )
 
 // guard refuses what must not get as far as a route: a request line that cannot
@@ -22,9 +26,11 @@ func (s *Server) guard(c *fiber.Ctx) error {
 	if err != nil {
 		return newProblem(http.StatusBadRequest, "the request target is not a valid URL", "escape it")
 	}
-	query, err := url.QueryUnescape(parsed.RawQuery)
-	if err == nil && hasControl(query) || hasControl(parsed.Path) {
-		return newProblem(http.StatusBadRequest, "the request target contains control characters", "leave them out")
+	if err := guardQuery(parsed.RawQuery); err != nil {
+		return err
+	}
+	if err := guardText(parsed.Path); err != nil {
+		return err
 	}
 	if raw := c.Request().Header.RawHeaders(); hasHeader(raw, "transfer-encoding") && hasHeader(raw, "content-length") {
 		c.Context().SetConnectionClose()
@@ -58,6 +64,39 @@ func compressed(c *fiber.Ctx) bool {
 		}
 	}
 	return false
+}
+
+// guardQuery refuses a query that would be understood in part, or otherwise than
+// it is meant.
+func guardQuery(text string) error {
+	if unescaped, err := url.QueryUnescape(text); err == nil {
+		if err := guardText(unescaped); err != nil {
+			return err
+		}
+	}
+	values, err := url.ParseQuery(text)
+	if err != nil {
+		return newProblem(http.StatusBadRequest, "the query of the request target cannot be read", "escape it, and put & between parameters")
+	}
+	for name, given := range values {
+		if len(given) > 1 {
+			return newProblem(http.StatusUnprocessableEntity, "the request is not valid: query."+name+": given "+strconv.Itoa(len(given))+" times", "",
+				v1.ProblemItem{Location: "query." + name, Message: "given " + strconv.Itoa(len(given)) + " times", Remedy: "keep one of them"})
+		}
+	}
+	return nil
+}
+
+// guardText refuses text of a request target that nobody could have meant.
+func guardText(text string) error {
+	switch {
+	case hasControl(text):
+		return newProblem(http.StatusBadRequest, "the request target contains control characters", "leave them out")
+	case !utf8.ValidString(text):
+		return newProblem(http.StatusBadRequest, "the request target is not UTF-8", "encode it as UTF-8, then escape it")
+	default:
+		return nil
+	}
 }
 
 // hasHeader looks at raw headers: the framework forgets what it did not go by, a

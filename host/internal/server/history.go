@@ -161,5 +161,21 @@ func (s *Server) logs(ctx context.Context, in *logsInput) (*logsOutput, error) {
 	if err := s.parts.Engine.Logs(ctx, d.ID, query, lines.add); err != nil {
 		return nil, err
 	}
-	return &logsOutput{Body: v1.LogList{Lines: lines.sorted()}}, nil
+	out := &logsOutput{Body: v1.LogList{Lines: lines.sorted()}}
+	if in.Resource != "" && len(out.Body.Lines) == 0 && !hasResource(d, in.Resource) {
+		return nil, newProblem(http.StatusNotFound, fmt.Sprintf("the deployment has no resource %q", in.Resource), "GET /api/v1/deployments/"+d.ID+" lists them")
+	}
+	return out, nil
+}
+
+// hasResource says whether a component is known to be made of the resource.
+func hasResource(d *deployment.Deployment, id string) bool {
+	for i := range d.Components {
+		for _, r := range d.Components[i].Resources {
+			if r.ID == id {
+				return true
+			}
+		}
+	}
+	return false
 }

@@ -136,6 +136,9 @@ func (s *Server) fail(c *fiber.Ctx, err error) error {
 	if p.Status == http.StatusInternalServerError {
 		s.log.Error("request failed", "method", c.Method(), "path", c.Path(), "error", err)
 	}
+	if allow := c.GetRespHeader(fiber.HeaderAllow); p.Status == http.StatusMethodNotAllowed && allow != "" {
+		p.Remedy = "it knows " + allow
+	}
 	if p.Status == http.StatusRequestEntityTooLarge || p.Status == http.StatusRequestHeaderFieldsTooLarge {
 		swallow(c.Context().Conn())
 	}

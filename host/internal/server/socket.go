@@ -74,6 +74,9 @@ func (s *Server) converse(conn *websocket.Conn, who caller, want wanted) {
 	})
 }
 
+// tokenHeader is what to do with a token in a URL, where logs would keep it.
+const tokenHeader = `send the token as a header: "Authorization: Bearer TOKEN"`
+
 // wanted reads the query.
 func (s *Server) wanted(c *fiber.Ctx) (wanted, error) {
 	known := map[string]bool{"deployment_id": true, "after": true, "application": true, "environment": true, "platform": true}
@@ -84,7 +87,7 @@ func (s *Server) wanted(c *fiber.Ctx) (wanted, error) {
 		}
 		remedy := "known are deployment_id, after, application, environment, platform"
 		if name == "token" {
-			remedy = `send the token as a header: "Authorization: Bearer TOKEN"`
+			remedy = tokenHeader
 		}
 		return wanted{}, badQuery(name, "unknown query parameter", remedy)
 	}

@@ -73,7 +73,9 @@ func nameRemedy(op *huma.Operation, item v1.ProblemItem) string {
 		}
 		known = knownProperties(op, item.Location)
 	case "unknown query parameter":
-		name = strings.TrimPrefix(item.Location, "query.")
+		if name = strings.TrimPrefix(item.Location, "query."); name == "token" {
+			return tokenHeader
+		}
 		for _, parameter := range op.Parameters {
 			if parameter.In == "query" {
 				known = append(known, parameter.Name)
