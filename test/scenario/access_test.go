@@ -36,14 +36,10 @@ func TestEveryLoopbackAddress(t *testing.T) {
 			t.Fatal(err)
 		}
 		_ = answer.Body.Close()
-		if answer.StatusCode != 200 {
+		if answer.StatusCode != http.StatusOK {
 			t.Errorf("%s: %s", host, answer.Status)
 		}
-		conn, _, err := websocket.Dial(t.Context(), fmt.Sprintf("ws://%s:%d/ws/deployments", host, h.Port), nil)
-		if err != nil {
-			t.Fatalf("%s: %v", host, err)
-		}
-		_ = conn.CloseNow()
+		dialed{Host: host}.connect(t, h, "").rows(0)
 	}
 	addresses, err := net.InterfaceAddrs()
 	if err != nil {
@@ -129,12 +125,7 @@ func TestRevokedToken(t *testing.T) {
 		t.Errorf("without anonymous nobody may look: %d %s", answer.Status, answer.Body)
 	}
 	secret := token(t, h, "ci", "deployer")
-	header := http.Header{"Authorization": {"Bearer " + secret}}
-	conn, _, err := websocket.Dial(t.Context(), fmt.Sprintf("ws://localhost:%d/ws/deployments", h.Port), &websocket.DialOptions{HTTPHeader: header})
-	if err != nil {
-		t.Fatal(err)
-	}
-	open := &socket{t: t, conn: conn}
+	open := dialed{Token: secret}.connect(t, h, "")
 	open.rows(0)
 	id, _, _ := strings.Cut(strings.TrimPrefix(secret, "apm_"), ".")
 	h.Must(2, "token", "revoke", id)
@@ -142,6 +133,7 @@ func TestRevokedToken(t *testing.T) {
 	if answer := h.REST("GET", "/api/v1/deployments", "", "Authorization: Bearer "+secret); answer.Status != 401 {
 		t.Errorf("with a revoked token: %d %s", answer.Status, answer.Body)
 	}
+	var err error
 	for err == nil {
 		_, err = open.next()
 	}
@@ -186,7 +178,7 @@ func TestHostAndOrigin(t *testing.T) {
 			}
 		}
 		name, value, _ := strings.Cut(test.header, ": ")
-		request, err := http.NewRequestWithContext(t.Context(), "GET", h.URL()+"/ws/deployments", nil)
+		request, err := http.NewRequestWithContext(t.Context(), http.MethodGet, h.URL()+"/ws/deployments", nil)
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -40,7 +40,7 @@ func share(t *testing.T, address string, requests int, kept bool) (v2 int) {
 		}
 		body, err := io.ReadAll(answer.Body)
 		_ = answer.Body.Close()
-		if err != nil || answer.StatusCode != 200 {
+		if err != nil || answer.StatusCode != http.StatusOK {
 			t.Fatalf("%s %q %v", answer.Status, body, err)
 		}
 		if strings.Contains(string(body), " v2 ") {

@@ -137,6 +137,7 @@ func TestRollbackOfOneThatRuns(t *testing.T) {
 		t.Errorf("rollback to a version while it runs: %d %s", answer.Status, answer.Body)
 	}
 	h.Rollback(d.ID, "")
+	h.Await(d.ID, 0, harness.Status("rolling_back"))
 	if answer := h.REST("POST", path, `{}`); answer.Status != 409 {
 		t.Errorf("rollback while it rolls back: %d %s", answer.Status, answer.Body)
 	}

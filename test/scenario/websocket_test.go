@@ -5,12 +5,8 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"net"
-	"net/http"
 	"net/url"
-	"strconv"
 	"sync/atomic"
-	"syscall"
 	"testing"
 	"time"
 
@@ -21,97 +17,13 @@ import (
 	"github.com/apm-deploy/apm/test/harness"
 )
 
-// socket is a WebSocket that never connects again by itself.
-type socket struct {
-	t    *testing.T
-	conn *websocket.Conn
-}
-
-// connect opens a WebSocket; narrow leaves the client's kernel little room.
-func connect(t *testing.T, h *harness.Host, query string, narrow bool, options *websocket.DialOptions) *socket {
-	t.Helper()
-	if options == nil {
-		options = &websocket.DialOptions{}
-	}
-	options.HTTPHeader = http.Header{"Authorization": {"Bearer " + h.Token()}}
-	dialer := net.Dialer{}
-	if narrow {
-		dialer.Control = func(_, _ string, c syscall.RawConn) error {
-			var failed error
-			err := c.Control(func(fd uintptr) { failed = syscall.SetsockoptInt(int(fd), syscall.SOL_SOCKET, syscall.SO_RCVBUF, 4096) })
-			return errors.Join(err, failed)
-		}
-	}
-	options.HTTPClient = &http.Client{Transport: &http.Transport{DialContext: dialer.DialContext}}
-	conn, _, err := websocket.Dial(t.Context(), fmt.Sprintf("ws://localhost:%d/ws/deployments%s", h.Port, query), options)
-	if err != nil {
-		t.Fatalf("connect: %v", err)
-	}
-	conn.SetReadLimit(16 << 20)
-	t.Cleanup(func() { _ = conn.CloseNow() })
-	return &socket{t: t, conn: conn}
-}
-
-// next returns the next message, or why there is none.
-func (s *socket) next() (apiv1.Event, error) {
-	s.t.Helper()
-	ctx, cancel := context.WithTimeout(s.t.Context(), time.Minute)
-	defer cancel()
-	var e apiv1.Event
-	kind, text, err := s.conn.Read(ctx)
-	if err != nil {
-		return e, err
-	}
-	if err := json.Unmarshal(text, &e); err != nil || kind != websocket.MessageText {
-		s.t.Fatalf("message %q: %v", text, err)
-	}
-	return e, nil
-}
-
-// rows reads so many rows; the first message must be a snapshot.
-func (s *socket) rows(count int) (snapshot apiv1.Event, rows []apiv1.Event) {
-	s.t.Helper()
-	for first := true; len(rows) < count || first; first = false {
-		e, err := s.next()
-		switch {
-		case err != nil:
-			s.t.Fatalf("after %d of %d rows: %v", len(rows), count, err)
-		case first && (e.Type != "snapshot" || !e.Ephemeral):
-			s.t.Fatalf("the first message is %s", e.Type)
-		case first:
-			snapshot = e
-		case !e.Ephemeral:
-			rows = append(rows, e)
-		}
-	}
-	return snapshot, rows
-}
-
-func one(id string, after ...uint64) string {
-	query := url.Values{"deployment_id": {id}}
-	for _, seq := range after {
-		query.Set("after", strconv.FormatUint(seq, 10))
-	}
-	return "?" + query.Encode()
-}
-
-// bare is an event without what only a feed has.
-func bare(events []apiv1.Event) []apiv1.Event {
-	all := make([]apiv1.Event, len(events))
-	for i, e := range events {
-		e.Cursor = ""
-		all[i] = e
-	}
-	return all
-}
-
 // TestReplay tells every row once, in order, from wherever a client asks.
 func TestReplay(t *testing.T) {
 	t.Parallel()
 	h, _, d := shop(t, "v1")
 	h.Artifact("v2")
 	live := h.Deploy("shop", "v2")
-	beside := connect(t, h, one(live.ID, 0), false, nil)
+	beside := connect(t, h, one(live.ID, 0))
 	ended := h.Ends(live.ID, harness.End{Status: "completed", Path: harness.Forward})
 	table := h.Events(live.ID)
 	_, seen := beside.rows(len(table))
@@ -119,7 +31,7 @@ func TestReplay(t *testing.T) {
 		t.Errorf("seen while it went on (-table +client):\n%s", diff)
 	}
 	for _, after := range []uint64{0, 1, 7, uint64(len(table)) - 1} {
-		snapshot, seen := connect(t, h, one(live.ID, after), false, nil).rows(len(table) - int(after))
+		snapshot, seen := connect(t, h, one(live.ID, after)).rows(len(table) - int(after))
 		if diff := cmp.Diff(table[after:], seen); diff != "" {
 			t.Errorf("after %d (-table +client):\n%s", after, diff)
 		}
@@ -130,7 +42,7 @@ func TestReplay(t *testing.T) {
 	}
 
 	// Without after only what is to come is told.
-	fresh := connect(t, h, one(d[0].ID[:8]), false, nil)
+	fresh := connect(t, h, one(d[0].ID[:8]))
 	if snapshot, _ := fresh.rows(0); snapshot.Seq != h.Get(d[0].ID).Seq {
 		t.Errorf("the snapshot has seq %d", snapshot.Seq)
 	}
@@ -152,8 +64,8 @@ func TestFeed(t *testing.T) {
 	for _, name := range []string{"shop", "blog"} {
 		h.Define(harness.Application{Name: name, Components: []harness.Component{{Name: "web", Listen: h.Address()}}})
 	}
-	feed := connect(t, h, "", false, nil)
-	filtered := connect(t, h, "?application=blog", false, nil)
+	feed := connect(t, h, "")
+	filtered := connect(t, h, "?application=blog")
 	feed.rows(0)
 	filtered.rows(0)
 	started := []apiv1.Deployment{h.Deploy("shop", "v1"), h.Deploy("blog", "v1"), h.Deploy("shop", "v2")}
@@ -183,7 +95,7 @@ func TestFeed(t *testing.T) {
 		}
 	}
 	for _, from := range []int{0, len(all) / 2} {
-		snapshot, rest := connect(t, h, "?after="+url.QueryEscape(all[from].Cursor), false, nil).rows(len(all) - from - 1)
+		snapshot, rest := connect(t, h, "?after="+url.QueryEscape(all[from].Cursor)).rows(len(all) - from - 1)
 		if diff := cmp.Diff(bare(all[from+1:]), bare(rest)); diff != "" {
 			t.Errorf("from the cursor of row %d (-first +again):\n%s", from, diff)
 		}
@@ -208,8 +120,8 @@ func TestPingAndIdle(t *testing.T) {
 	h.EditConfig("anonymous       = \"viewer\"\n", "anonymous       = \"viewer\"\n  websocket {\n    ping = \"100ms\"\n    idle = \"400ms\"\n  }\n")
 	h.Start()
 	var pings atomic.Int64
-	there := connect(t, h, "", false, &websocket.DialOptions{OnPingReceived: func(context.Context, []byte) bool { pings.Add(1); return true }})
-	gone := connect(t, h, "", false, &websocket.DialOptions{OnPingReceived: func(context.Context, []byte) bool { return false }})
+	there := dialed{Pinged: func(context.Context, []byte) bool { pings.Add(1); return true }}.connect(t, h, "")
+	gone := dialed{Pinged: func(context.Context, []byte) bool { return false }}.connect(t, h, "")
 	heard := make(chan error, 1)
 	go func() {
 		for {
@@ -257,8 +169,8 @@ func TestSlowClient(t *testing.T) {
 	var last uint64
 	var told bool
 	for range 3 { // one that is too late to read is cut, and told nothing
-		slow := connect(t, h, one(d.ID, last), true, nil)
-		if _, rows := connect(t, h, one(d.ID, 0), false, nil).rows(total); len(rows) < 500 {
+		slow := dialed{Narrow: true}.connect(t, h, one(d.ID, last))
+		if _, rows := connect(t, h, one(d.ID, 0)).rows(total); len(rows) < 500 {
 			t.Errorf("only %d rows: too few for this test", len(rows))
 		}
 		// The host waits 5 s for room in the queue, and then as long for the client to listen.
@@ -274,36 +186,9 @@ func TestSlowClient(t *testing.T) {
 	if !told {
 		t.Error("the slow client was not told that it is slow")
 	}
-	_, rest := connect(t, h, one(d.ID, last), false, nil).rows(total - int(last))
+	_, rest := connect(t, h, one(d.ID, last)).rows(total - int(last))
 	if diff := cmp.Diff(h.Events(d.ID)[last:total], rest); diff != "" {
 		t.Errorf("what was left (-table +client):\n%s", diff)
-	}
-}
-
-// drain reads until the connection ends, and returns the seq of the last row
-// and whether the client was told that it is slow.
-func (s *socket) drain(last uint64) (seq uint64, told bool) {
-	s.t.Helper()
-	for {
-		e, err := s.next()
-		switch {
-		case err != nil && told && websocket.CloseStatus(err) != websocket.StatusTryAgainLater:
-			s.t.Errorf("the slow client was closed with %v", err)
-			return last, told
-		case err != nil:
-			return last, told
-		case e.Type == "slow":
-			told = true
-			var slow apiv1.Slow
-			if err := json.Unmarshal(e.Data, &slow); err != nil || slow.LastSeq != last || e.Seq != last {
-				s.t.Errorf("after row %d it is told %s (seq %d), %v", last, e.Data, e.Seq, err)
-			}
-		case !e.Ephemeral:
-			if e.Seq != last+1 {
-				s.t.Errorf("row %d came after %d", e.Seq, last)
-			}
-			last = e.Seq
-		}
 	}
 }
 
@@ -311,14 +196,8 @@ func (s *socket) drain(last uint64) (seq uint64, told bool) {
 func TestLogLinesNeedAToken(t *testing.T) {
 	t.Parallel()
 	h, address, d := shop(t, "v1")
-	_ = address
-	known := connect(t, h, one(d[0].ID), false, nil)
-	anonymous, _, err := websocket.Dial(t.Context(), fmt.Sprintf("ws://localhost:%d/ws/deployments%s", h.Port, one(d[0].ID)), nil)
-	if err != nil {
-		t.Fatal(err)
-	}
-	nobody := &socket{t: t, conn: anonymous}
-	t.Cleanup(func() { _ = anonymous.CloseNow() })
+	known := connect(t, h, one(d[0].ID))
+	nobody := dialed{Token: "none"}.connect(t, h, one(d[0].ID))
 	known.rows(0)
 	nobody.rows(0)
 	h.Serves(address, "v1") // its first request is logged
