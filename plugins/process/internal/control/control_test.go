@@ -12,6 +12,7 @@ import (
 	"go.uber.org/goleak"
 
 	"github.com/apm-deploy/apm/plugins/process/internal/control"
+	"github.com/apm-deploy/apm/plugins/process/internal/record"
 	"github.com/apm-deploy/apm/plugins/process/internal/state"
 	"github.com/apm-deploy/apm/sdk"
 )
@@ -151,7 +152,7 @@ func TestEncoding(t *testing.T) {
 			Code: "EXITED", Resource: "process-1-1", Logs: []sdk.LogLine{{Line: "l", Previous: true}},
 		}}},
 	}
-	if diff := cmp.Diff(want, got.Events); diff != "" {
+	if diff := cmp.Diff(want, record.ToEvents(got.Events)); diff != "" {
 		t.Error(diff)
 	}
 }

@@ -1,14 +1,15 @@
 // Package control is how a plugin talks to a shim: JSON lines over a Unix
 // socket, one request per connection, answered by one line or by a stream of
 // them. Both sides prove that they can read the component's state file. A newer
-// plugin drives an older shim, so fields are added and never renamed; the
-// events are those of the SDK, with their Go field names.
+// plugin drives an older shim, so fields are added and never renamed; what the
+// types of the SDK say is written down by package record.
 package control
 
 import (
 	"encoding/json"
 	"time"
 
+	"github.com/apm-deploy/apm/plugins/process/internal/record"
 	"github.com/apm-deploy/apm/plugins/process/internal/release"
 	"github.com/apm-deploy/apm/plugins/process/internal/state"
 	"github.com/apm-deploy/apm/sdk"
@@ -75,12 +76,12 @@ type LogQuery struct {
 
 // Response is one line of an answer.
 type Response struct {
-	Proof  string          `json:"proof,omitempty"` // on the first line
-	Error  *Error          `json:"error,omitempty"`
-	Result json.RawMessage `json:"result,omitempty"`
-	Events []sdk.Event     `json:"events,omitempty"`
-	Lines  []sdk.LogLine   `json:"lines,omitempty"`
-	End    bool            `json:"end,omitempty"` // of a stream
+	Proof  string           `json:"proof,omitempty"` // on the first line
+	Error  *Error           `json:"error,omitempty"`
+	Result json.RawMessage  `json:"result,omitempty"`
+	Events []record.Event   `json:"events,omitempty"`
+	Lines  []record.LogLine `json:"lines,omitempty"`
+	End    bool             `json:"end,omitempty"` // of a stream
 }
 
 // Error is sdk.Error on its way.
@@ -105,6 +106,6 @@ type Description struct {
 // Recovery is the answer to Recover.
 type Recovery struct {
 	Status  sdk.RecoverStatus `json:"status"`
-	Outcome *sdk.Outcome      `json:"outcome,omitempty"`
+	Outcome *record.Outcome   `json:"outcome,omitempty"`
 	Message string            `json:"message,omitempty"`
 }

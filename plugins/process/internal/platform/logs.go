@@ -5,6 +5,7 @@ import (
 	"errors"
 
 	"github.com/apm-deploy/apm/plugins/process/internal/control"
+	"github.com/apm-deploy/apm/plugins/process/internal/record"
 	"github.com/apm-deploy/apm/plugins/process/internal/state"
 	"github.com/apm-deploy/apm/sdk"
 )
@@ -24,7 +25,7 @@ func (p *Platform) Logs(ctx context.Context, request sdk.LogsRequest, send func(
 			if len(response.Lines) == 0 {
 				return nil
 			}
-			return send(response.Lines...)
+			return send(record.ToLines(response.Lines)...)
 		})
 	})
 	if errors.Is(err, errNothing) {

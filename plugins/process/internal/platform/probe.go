@@ -5,6 +5,7 @@ import (
 	"errors"
 
 	"github.com/apm-deploy/apm/plugins/process/internal/control"
+	"github.com/apm-deploy/apm/plugins/process/internal/record"
 	"github.com/apm-deploy/apm/plugins/process/internal/release"
 	"github.com/apm-deploy/apm/sdk"
 )
@@ -22,10 +23,10 @@ func (p *Platform) Probe(ctx context.Context, request sdk.ProbeRequest) (sdk.Pro
 	if operation == "" {
 		message.Operation = nil
 	}
-	var result sdk.ProbeResult
+	var result record.Probe
 	switch err := call(ctx, dir, ifAlive, message, &result); {
 	case err == nil:
-		return result, nil
+		return record.ToProbe(result), nil
 	case errors.Is(err, errNothing):
 		return sdk.ProbeResult{ObservedDigest: release.EmptyDigest, Checks: []sdk.Check{{
 			Name: "gone", Type: "process", Status: sdk.CheckUnhealthy, Message: "gone: nothing of this component runs",

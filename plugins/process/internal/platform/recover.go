@@ -6,6 +6,7 @@ import (
 	"io/fs"
 
 	"github.com/apm-deploy/apm/plugins/process/internal/control"
+	"github.com/apm-deploy/apm/plugins/process/internal/record"
 	"github.com/apm-deploy/apm/plugins/process/internal/state"
 	"github.com/apm-deploy/apm/sdk"
 )
@@ -24,7 +25,7 @@ func (p *Platform) Recover(ctx context.Context, request sdk.RecoverRequest) (sdk
 	if err := call(ctx, dir, needed, message, &found); err != nil {
 		return sdk.Recovery{}, answer(ctx, "recover", err)
 	}
-	recovery := sdk.Recovery{Status: found.Status, Outcome: found.Outcome, Message: found.Message}
+	recovery := sdk.Recovery{Status: found.Status, Outcome: record.ToOutcome(found.Outcome), Message: found.Message}
 	if found.Status != sdk.RecoverNotStarted {
 		recovery.Handle, err = newHandle(request.Operation.ID)
 	}

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/apm-deploy/apm/plugins/process/internal/control"
+	"github.com/apm-deploy/apm/plugins/process/internal/record"
 	"github.com/apm-deploy/apm/plugins/process/internal/state"
 	"github.com/apm-deploy/apm/sdk"
 )
@@ -46,7 +47,7 @@ func stream(ctx context.Context, dir string, message control.Request, sink sdk.S
 			if len(response.Events) == 0 {
 				return nil
 			}
-			return sink(response.Events...)
+			return sink(record.ToEvents(response.Events)...)
 		})
 	})
 }
@@ -66,7 +67,7 @@ func watchGone(dir string, message control.Request, sink sdk.Sink) error {
 			now := time.Now()
 			return sink(
 				sdk.Event{ObservedAt: now, State: &sdk.State{Phase: sdk.PhaseStabilizing, Fraction: 1, Message: "nothing runs"}},
-				sdk.Event{ObservedAt: now, Outcome: op.Outcome},
+				sdk.Event{ObservedAt: now, Outcome: record.ToOutcome(op.Outcome)},
 			)
 		}
 	}

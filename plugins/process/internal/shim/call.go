@@ -7,6 +7,7 @@ import (
 
 	"github.com/apm-deploy/apm/plugins/process/internal/control"
 	"github.com/apm-deploy/apm/plugins/process/internal/instance"
+	"github.com/apm-deploy/apm/plugins/process/internal/record"
 	"github.com/apm-deploy/apm/plugins/process/internal/state"
 	"github.com/apm-deploy/apm/sdk"
 )
@@ -31,7 +32,7 @@ func (c *component) handle(ctx context.Context, request control.Request, send fu
 		result = c.describe()
 	case control.Probe:
 		control.Settle(ctx)
-		result = c.probe(ctx, request)
+		result = record.OfProbe(c.probe(ctx, request))
 	case control.Watch, control.WatchTarget:
 		control.Settle(ctx)
 		return c.watch(ctx, request, send)

@@ -12,6 +12,7 @@ import (
 	"github.com/apm-deploy/apm/plugins/process/internal/control"
 	"github.com/apm-deploy/apm/plugins/process/internal/instance"
 	"github.com/apm-deploy/apm/plugins/process/internal/logfile"
+	"github.com/apm-deploy/apm/plugins/process/internal/record"
 	"github.com/apm-deploy/apm/sdk"
 )
 
@@ -30,7 +31,7 @@ func (c *component) logs(ctx context.Context, query control.LogQuery, send func(
 	}
 	for len(lines) > 0 {
 		n := min(len(lines), batchSize)
-		if err := send(control.Response{Lines: lines[:n]}); err != nil {
+		if err := send(control.Response{Lines: record.OfLines(lines[:n])}); err != nil {
 			return err
 		}
 		lines = lines[n:]
@@ -56,7 +57,7 @@ func (c *component) logs(ctx context.Context, query control.LogQuery, send func(
 			}
 		}
 		if len(batch) > 0 {
-			if err := send(control.Response{Lines: batch}); err != nil {
+			if err := send(control.Response{Lines: record.OfLines(batch)}); err != nil {
 				return err
 			}
 		}

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/apm-deploy/apm/plugins/process/internal/procinfo"
+	"github.com/apm-deploy/apm/plugins/process/internal/record"
 	"github.com/apm-deploy/apm/plugins/process/internal/state"
 	"github.com/apm-deploy/apm/sdk"
 )
@@ -123,7 +124,7 @@ func (c *component) finish(id string, outcome sdk.Outcome) {
 		if op.Goal != nil && outcome.Result != sdk.ResultSucceeded {
 			c.st.Tried = op.Goal.Release.Artifact
 		}
-		op.Outcome, op.Phase, op.Finished, op.Goal = &outcome, state.PhaseFinished, time.Now(), nil
+		op.Outcome, op.Phase, op.Finished, op.Goal = record.OfOutcome(&outcome), state.PhaseFinished, time.Now(), nil
 	}
 	if c.st.Active == id {
 		c.st.Active = ""

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/apm-deploy/apm/plugins/process/internal/control"
+	"github.com/apm-deploy/apm/plugins/process/internal/record"
 	"github.com/apm-deploy/apm/plugins/process/internal/state"
 	"github.com/apm-deploy/apm/sdk"
 )
@@ -31,13 +32,13 @@ func (c *component) watch(ctx context.Context, request control.Request, send fun
 			if missed > 0 {
 				events = append(events, sdk.Event{ObservedAt: time.Now(), DroppedLogLines: missed})
 			}
-			if err := send(control.Response{Events: events}); err != nil {
+			if err := send(control.Response{Events: record.OfEvents(events)}); err != nil {
 				return err
 			}
 		}
 		if len(entries) == 0 {
 			if outcome := c.outcome(id); outcome != nil {
-				return send(control.Response{Events: []sdk.Event{{ObservedAt: time.Now(), Outcome: outcome, ResumeToken: c.hub.token(seq)}}, End: true})
+				return send(control.Response{Events: record.OfEvents([]sdk.Event{{ObservedAt: time.Now(), Outcome: outcome, ResumeToken: c.hub.token(seq)}}), End: true})
 			}
 			select {
 			case <-wait:
@@ -50,7 +51,7 @@ func (c *component) watch(ctx context.Context, request control.Request, send fun
 		last := entries[len(entries)-1]
 		seq, logs = last.seq, last.logs
 		if len(batch) > 0 {
-			if err := send(control.Response{Events: batch, End: ended}); err != nil {
+			if err := send(control.Response{Events: record.OfEvents(batch), End: ended}); err != nil {
 				return err
 			}
 		}
@@ -71,7 +72,7 @@ func (c *component) begin(id string, token []byte, send func(control.Response) e
 		return seq, logs, send(control.Response{}) // the plugin learns that the token holds
 	}
 	seq, logs = c.hub.position() // before the picture: what changes now is told again
-	return seq, logs, send(control.Response{Events: []sdk.Event{c.stateEvent(id, seq)}})
+	return seq, logs, send(control.Response{Events: record.OfEvents([]sdk.Event{c.stateEvent(id, seq)})})
 }
 
 // selectEvents picks what a stream is about, up to the outcome.
@@ -92,7 +93,7 @@ func (c *component) outcome(id string) *sdk.Outcome {
 	if id == "" {
 		return nil
 	}
-	return c.operation(id).Outcome
+	return record.ToOutcome(c.operation(id).Outcome)
 }
 
 func (c *component) stateEvent(id string, seq uint64) sdk.Event {

@@ -7,6 +7,7 @@ package state
 import (
 	"time"
 
+	"github.com/apm-deploy/apm/plugins/process/internal/record"
 	"github.com/apm-deploy/apm/plugins/process/internal/release"
 	"github.com/apm-deploy/apm/sdk"
 )
@@ -96,7 +97,7 @@ type Operation struct {
 	Started      time.Time         `json:"started"`
 	Finished     time.Time         `json:"finished,omitzero"`
 	Goal         *Deployed         `json:"goal,omitempty"` // while it is under way; nil: remove
-	Outcome      *sdk.Outcome      `json:"outcome,omitempty"`
+	Outcome      *record.Outcome   `json:"outcome,omitempty"`
 }
 
 // Process is an instance that was started. A pid alone proves nothing: it may

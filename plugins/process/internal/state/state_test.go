@@ -10,6 +10,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/apm-deploy/apm/plugins/process/internal/record"
 	"github.com/apm-deploy/apm/plugins/process/internal/state"
 	"github.com/apm-deploy/apm/sdk"
 )
@@ -52,7 +53,7 @@ func TestSaveAndLoad(t *testing.T) {
 	}
 	st := &state.State{Nonce: "n", Epoch: 3}
 	for n := range state.MaxOperations + 10 {
-		st.AddOperation(state.Operation{ID: fmt.Sprint(n), Outcome: &sdk.Outcome{Failure: &sdk.Failure{Logs: []sdk.LogLine{{Line: "x"}}}}})
+		st.AddOperation(state.Operation{ID: fmt.Sprint(n), Outcome: &record.Outcome{Failure: &record.Failure{Logs: []record.LogLine{{Line: "x"}}}}})
 	}
 	if err := state.Save(dir, st); err != nil {
 		t.Fatal(err)
