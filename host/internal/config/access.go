@@ -58,6 +58,21 @@ func (o *object) textMap(name string) map[string]string {
 	return out
 }
 
+// allTexts returns every text of the object, of lists and maps too.
+func (o *object) allTexts() []string {
+	var texts []string
+	for _, v := range o.attrs {
+		if v.bad {
+			continue
+		}
+		mapTexts(v.Value, nil, func(text string, _ []string) string {
+			texts = append(texts, text)
+			return text
+		})
+	}
+	return texts
+}
+
 // number returns a whole number between low and high; def where there is none.
 func (o *object) number(ps *problems, name string, low, high, def int) int {
 	if !o.has(name) {

@@ -168,5 +168,6 @@ func (w *work) check(vars scope, c check) deployment.CheckDefinition {
 		w.noAddress(o, "service")
 		def.GRPC = &deployment.GRPCCheck{Address: o.text("address"), Service: o.text("service"), TLS: o.truth("tls")}
 	}
+	def.Secrets = w.ps.heldBy(o.allTexts()...)
 	return def
 }

@@ -93,7 +93,7 @@ func (w *work) spec(vars scope, c component, platform string, layers []*body, co
 		return nil, err
 	}
 	before := w.ps.count()
-	d := decoder{scope: vars, ps: w.ps}
+	d := decoder{scope: vars, ps: w.ps, guarded: true, secret: sensitiveKeys("", &s.Block)}
 	at := field("configuration")
 	if w.app != nil && len(w.app.in(w.env)) > 1 {
 		at = at.in(c.name)

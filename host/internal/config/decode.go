@@ -15,6 +15,10 @@ type decoder struct {
 	// later names the keys of a block that this version does not have yet, by
 	// the kind of the block ("" for the top of a file).
 	later map[string][]string
+	// guarded: a value of env() is refused where the schema does not call the key
+	// sensitive. What reads the value there would show it.
+	guarded bool
+	secret  []string // the keys that it may stand in
 	// also names keys that the caller took out of the outermost block before,
 	// for suggestions.
 	also []string

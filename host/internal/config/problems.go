@@ -19,7 +19,8 @@ const maxProblems = 20
 type problems struct {
 	list    []deployment.Problem
 	lacks   bool     // something required is missing
-	secrets []string // values of env(), which no message may hold
+	values  []string // of env()
+	secrets []string // the same in all forms, none of which a message may hold
 }
 
 // add notes an error at a place; remedy says what to do.

@@ -1,31 +1,34 @@
 package config
 
 import (
-	"encoding/json"
 	"slices"
-	"strconv"
 	"strings"
-	"unicode"
-	"unicode/utf8"
 
 	"github.com/apm-deploy/apm/host/internal/deployment"
 )
 
-// hidden stands for what env() returned.
-const hidden = "[sensitive]"
-
 // secret notes a value that no message may hold, in the forms in which a message
 // may quote it.
 func (ps *problems) secret(value string) {
-	forms := []string{value, strings.TrimSpace(value), strings.Trim(strconv.Quote(value), `"`)}
-	if encoded, err := json.Marshal(value); err == nil {
-		forms = append(forms, strings.Trim(string(encoded), `"`))
+	if value != "" && !slices.Contains(ps.values, value) {
+		ps.values = append(ps.values, value)
 	}
-	for _, one := range forms {
-		if one != "" && !slices.Contains(ps.secrets, one) {
+	for _, one := range deployment.SecretForms(value) {
+		if !slices.Contains(ps.secrets, one) {
 			ps.secrets = append(ps.secrets, one)
 		}
 	}
+}
+
+// heldBy returns the values of env() that any of the texts holds.
+func (ps *problems) heldBy(texts ...string) []string {
+	var held []string
+	for _, value := range ps.values {
+		if slices.ContainsFunc(texts, func(text string) bool { return strings.Contains(text, value) }) {
+			held = append(held, value)
+		}
+	}
+	return held
 }
 
 func (ps *problems) redact(p deployment.Problem) deployment.Problem {
@@ -37,41 +40,7 @@ func (ps *problems) redact(p deployment.Problem) deployment.Problem {
 // library may quote what it was given, shortened too.
 func (ps *problems) hide(text string) string {
 	for _, secret := range ps.secrets {
-		text = hideOne(text, secret)
+		text = deployment.HideSecret(text, secret)
 	}
 	return text
-}
-
-// hideOne replaces secret in text, and what begins with its first bytes: a
-// message may have cut it. One of up to three bytes goes only where it stands
-// alone, or ordinary words would go with it.
-func hideOne(text, secret string) string {
-	const head, short = 12, 3
-	begin := secret[:min(len(secret), head)]
-	var b strings.Builder
-	for {
-		i := strings.Index(text, begin)
-		if i < 0 {
-			b.WriteString(text)
-			return b.String()
-		}
-		n := len(begin)
-		for n < len(secret) && i+n < len(text) && secret[n] == text[i+n] {
-			n++
-		}
-		b.WriteString(text[:i])
-		if len(secret) <= short && insideWord(b.String(), text[i+n:]) {
-			b.WriteString(text[i : i+n])
-		} else {
-			b.WriteString(hidden)
-		}
-		text = text[i+n:]
-	}
-}
-
-// insideWord says whether before ends, or after begins, in a word.
-func insideWord(before, after string) bool {
-	last, _ := utf8.DecodeLastRuneInString(before)
-	first, _ := utf8.DecodeRuneInString(after)
-	return unicode.IsLetter(last) || unicode.IsDigit(last) || unicode.IsLetter(first) || unicode.IsDigit(first)
 }

@@ -102,7 +102,11 @@ func (d decoder) given(s *schema.Attribute, a *attribute, kind cty.Type, default
 			return got, false
 		}
 	}
-	got, _ = got.UnmarkDeep()
+	got, marks := got.UnmarkDeepWithPaths()
+	if len(marks) > 0 && d.guarded && !s.Sensitive {
+		d.ps.add(a.in(steps(marks[0].Path)), d.secretKeys(), "%q would show the value of env()", s.Name)
+		return got, false
+	}
 	if !got.IsWhollyKnown() {
 		d.ps.add(a.valueAt, "write the value itself", "the value of %q is not known", s.Name)
 		return got, false
@@ -147,4 +151,27 @@ func (d decoder) path(text string, at place) string {
 		}
 		return absolute(at.src.dir(), text)
 	}
+}
+
+// secretKeys is the remedy for a secret where all can see it.
+func (d decoder) secretKeys() string {
+	remedy := "it stands in plans and in what is told of a release: write the value itself if it is no secret"
+	if len(d.secret) > 0 {
+		remedy += "; if it is one, put it into " + strings.Join(d.secret, " or ") + ", which is kept sealed"
+	}
+	return remedy
+}
+
+// sensitiveKeys returns the keys of a schema that are kept sealed.
+func sensitiveKeys(prefix string, g *schema.Block) []string {
+	var keys []string
+	for _, a := range g.Attributes {
+		if a.Sensitive {
+			keys = append(keys, prefix+a.Name)
+		}
+	}
+	for i := range g.Blocks {
+		keys = append(keys, sensitiveKeys(prefix+g.Blocks[i].Name+".", &g.Blocks[i].Block)...)
+	}
+	return keys
 }

@@ -16,6 +16,9 @@ type CheckDefinition struct {
 	// time; 0 (default): until the operation's deadline.
 	Startup time.Duration `json:"startup,omitempty"`
 
+	// Secrets are values that the texts hold and no answer may: those of env().
+	Secrets []string `json:"secrets,omitempty"`
+
 	HTTP *HTTPCheck `json:"http,omitempty"`
 	TCP  *TCPCheck  `json:"tcp,omitempty"`
 	GRPC *GRPCCheck `json:"grpc,omitempty"`

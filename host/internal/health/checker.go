@@ -62,6 +62,11 @@ func (c *Checker) Look(ctx context.Context, check deployment.CheckDefinition, ad
 		observation.Message = fmt.Sprintf("%s, but it took %s, more than %s",
 			observation.Message, round(observation.Latency), slow)
 	}
+	for _, secret := range check.Secrets {
+		for _, form := range deployment.SecretForms(secret) {
+			observation.Message = deployment.HideSecret(observation.Message, form)
+		}
+	}
 	return observation
 }
 

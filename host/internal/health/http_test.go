@@ -219,3 +219,23 @@ func TestHTTPS(t *testing.T) {
 		})
 	}
 }
+
+// TestSecretsOfACheckAreInNoAnswer: neither in one that passes, nor in the error
+// of a connection.
+func TestSecretsOfACheckAreInNoAnswer(t *testing.T) {
+	t.Parallel()
+	server := httptest.NewServer(application())
+	t.Cleanup(server.Close)
+	const secret = "canary 93c1/x"
+	c := health.New(health.Config{})
+	for _, url := range []string{
+		server.URL + "/ok/canary%2093c1%2Fx", server.URL + "/down?canary%2093c1%2Fx", "http://127.0.0.1:1/canary%2093c1%2Fx", "http://canary 93c1/x",
+	} {
+		got := c.Look(t.Context(), deployment.CheckDefinition{
+			Type: "http", Name: "hook", Secrets: []string{secret}, HTTP: &deployment.HTTPCheck{URL: url, Body: secret},
+		}, nil)
+		if strings.Contains(got.Message, "canary") || got.Message == "" {
+			t.Errorf("%s: %s", url, got.Message)
+		}
+	}
+}
