@@ -2,8 +2,6 @@ package badinput_test
 
 import "testing"
 
-func rawRequests(*testing.T, *world)  {}
-func sockets(*testing.T, *world)      {}
 func applications(*testing.T, *world) {}
 func artifacts(*testing.T, *world)    {}
 func usageErrors(*testing.T, *world)  {}

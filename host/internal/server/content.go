@@ -36,7 +36,7 @@ func (s *Server) contents(ctx context.Context, in *contentInput, of func(*deploy
 	if in.Against == "" {
 		return out, nil
 	}
-	other, err := s.find(ctx, in.Against)
+	other, err := s.findAt(ctx, "query.against", in.Against)
 	if err != nil {
 		return nil, err
 	}

@@ -28,14 +28,19 @@ const (
 // find returns the deployment of an id, or of its unique beginning. None is
 // 404, several are 409 and listed.
 func (s *Server) find(ctx context.Context, id string) (*deployment.Deployment, error) {
+	return s.findAt(ctx, "path.id", id)
+}
+
+// findAt is find for an id that stands elsewhere in the request.
+func (s *Server) findAt(ctx context.Context, location, id string) (*deployment.Deployment, error) {
 	id = strings.ToLower(id)
 	if strings.ContainsFunc(id, func(r rune) bool { return !isIDRune(r) }) {
 		return nil, unknownDeployment(id)
 	}
 	if len(id) < fullID {
 		if len(id) < shortestPrefix {
-			return nil, newProblem(http.StatusUnprocessableEntity, "path.id is too short", fmt.Sprintf("give at least %d characters", shortestPrefix),
-				v1.ProblemItem{Location: "path.id", Message: "too short", Value: id})
+			return nil, newProblem(http.StatusUnprocessableEntity, location+" is too short", fmt.Sprintf("give at least %d characters", shortestPrefix),
+				v1.ProblemItem{Location: location, Message: "too short", Value: id})
 		}
 		ids, err := s.parts.Store.Find(ctx, id, listedMatches)
 		switch {

@@ -196,7 +196,7 @@ func problemOfFramework(e *fiber.Error) *problem {
 		p.retryAfter = storeRetry
 		return p
 	default:
-		return newProblem(http.StatusBadRequest, "the request cannot be read", "")
+		return newProblem(http.StatusBadRequest, "the request cannot be read", "send a whole HTTP/1.1 request; TLS is not spoken here")
 	}
 }
 

@@ -35,6 +35,7 @@ func (s *Server) serveSocket(c *fiber.Ctx, who caller) error {
 	}
 	if !websocket.IsWebSocketUpgrade(c) {
 		c.Set(fiber.HeaderUpgrade, "websocket")
+		c.Set(fiber.HeaderSecWebSocketVersion, "13")
 		return fiber.ErrUpgradeRequired
 	}
 	if s.sockets.full() {
@@ -106,13 +107,15 @@ func (s *Server) wanted(c *fiber.Ctx) (wanted, error) {
 		}
 		return want, nil
 	}
-	d, err := s.find(c.UserContext(), query["deployment_id"])
+	d, err := s.findAt(c.UserContext(), "query.deployment_id", query["deployment_id"])
 	if err != nil {
 		return wanted{}, err
 	}
 	want.deploymentID = d.ID
-	if want.application+want.environment+want.platform != "" {
-		return wanted{}, badQuery("application", "filters go with the feed of all deployments", "leave out deployment_id or the filter")
+	for _, filter := range []string{"application", "environment", "platform"} {
+		if query[filter] != "" {
+			return wanted{}, badQuery(filter, "filters go with the feed of all deployments", "leave out deployment_id or the filter")
+		}
 	}
 	if hasAfter {
 		n, err := strconv.ParseUint(after, 10, 64)
