@@ -195,28 +195,28 @@ func TestSlowClient(t *testing.T) {
 // TestLogLinesNeedAToken: the anonymous viewer gets every row, and no log line.
 func TestLogLinesNeedAToken(t *testing.T) {
 	t.Parallel()
-	h, address, d := shop(t, "v1")
-	known := connect(t, h, one(d[0].ID))
-	nobody := dialed{Token: "none"}.connect(t, h, one(d[0].ID))
-	known.rows(0)
-	nobody.rows(0)
-	h.Serves(address, "v1") // its first request is logged
-	for {
+	h := harness.Started(t)
+	h.Define(harness.Application{Name: "clock", Components: []harness.Component{
+		{Name: "bell", Command: []string{"/bin/sh", "-c", "while :; do echo tick; sleep 0.05; done"}, Checks: "none"},
+	}})
+	d := h.Quickly("clock", "v1")
+	known, nobody := connect(t, h, one(d.ID)), dialed{Token: "none"}.connect(t, h, one(d.ID))
+	for lines := 0; lines < 3; {
 		e, err := known.next()
 		if err != nil {
 			t.Fatal(err)
 		}
-		if e.Type == "log" && e.Ephemeral && harness.Field(e, "component") == "web" && harness.Field(e, "line") != "" {
-			break
+		if e.Type == "log" && e.Ephemeral && harness.Field(e, "component") == "bell" && harness.Field(e, "line") == "tick" {
+			lines++
 		}
 	}
-	h.Sicken("web", "v1")
+	h.Rollback(d.ID, "")
 	for {
 		e, err := nobody.next()
 		if err != nil || e.Type == "log" {
 			t.Fatalf("the anonymous viewer got %+v, %v", e, err)
 		}
-		if e.Type == "check.status" && harness.Field(e, "status") == "unhealthy" {
+		if harness.Status("rolled_back")(e) {
 			break
 		}
 	}

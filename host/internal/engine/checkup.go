@@ -2,6 +2,7 @@ package engine
 
 import (
 	"context"
+	"slices"
 	"sync"
 	"time"
 
@@ -375,5 +376,9 @@ func (k *checkup) lastLook() time.Time {
 func (k *checkup) records() []deployment.CheckRecord {
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	return append([]deployment.CheckRecord(nil), k.transcript...)
+	all := append([]deployment.CheckRecord(nil), k.transcript...)
+	// A question counts from when it was asked; its answer may have come later
+	// than that of one asked after it.
+	slices.SortStableFunc(all, func(a, b deployment.CheckRecord) int { return a.At.Compare(b.At) })
+	return all
 }
