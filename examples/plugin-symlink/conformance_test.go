@@ -1,0 +1,71 @@
+package main_test
+
+import (
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"testing"
+
+	"example.com/apm-plugin-symlink/internal/platform"
+
+	"github.com/apm-deploy/apm/sdk"
+	"github.com/apm-deploy/apm/sdk/plugintest"
+)
+
+const secret = "canary-7c1e90"
+
+// TestConformance runs every case of the contract on the built binary, and those
+// that need it within this process.
+func TestConformance(t *testing.T) {
+	binary := filepath.Join(t.TempDir(), "apm-plugin-symlink")
+	if output, err := exec.CommandContext(t.Context(), "go", "build", "-o", binary, ".").CombinedOutput(); err != nil {
+		t.Fatalf("build: %v\n%s", err, output)
+	}
+	root := t.TempDir()
+	one, two := files(t, "one", 3), files(t, "two", 5)
+	plugintest.Run(t, plugintest.Config{
+		Command:    []string{binary},
+		Plugin:     platform.Plugin(),
+		Platform:   fmt.Appendf(nil, `{"root": %q}`, root),
+		SpecV1:     spec(one),
+		SpecV2:     spec(two),
+		SpecBad:    fmt.Appendf(nil, `{"source": %q, "env": {"NO NAME": "x"}}`, one),
+		SpecChatty: spec(files(t, "many", 10_000)), // a line in the log for each
+		Secrets:    []string{secret},
+		ChangeFiles: func(t *testing.T) {
+			index := filepath.Join(one, "index.html")
+			write(t, index, "changed")
+			t.Cleanup(func() { write(t, index, "one") })
+		},
+		ChangeLive: func(t *testing.T, target sdk.Target) {
+			current := filepath.Join(root, target.Application, target.Environment, target.Component, "current")
+			write(t, filepath.Join(current, "index.html"), "changed by hand")
+		},
+	})
+}
+
+func spec(source string) []byte {
+	return fmt.Appendf(nil, `{"source": %q, "env": {"TOKEN": %q}}`, source, secret)
+}
+
+// files makes a directory with a file and a number of links to it, which cost less
+// than files.
+func files(t *testing.T, content string, links int) string {
+	t.Helper()
+	dir := t.TempDir()
+	write(t, filepath.Join(dir, "index.html"), content)
+	for n := range links {
+		if err := os.Symlink("index.html", filepath.Join(dir, fmt.Sprintf("page-%d.html", n))); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return dir
+}
+
+func write(t *testing.T, path, content string) {
+	t.Helper()
+	if err := os.WriteFile(path, []byte(content), 0o600); err != nil {
+		t.Fatal(err)
+	}
+}
