@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"path/filepath"
+	"slices"
 
 	"github.com/spf13/cobra"
 
@@ -15,6 +16,13 @@ import (
 // cleaned is what `apm doctor --clean` has done to one component.
 type cleaned struct {
 	doctor.Left
+	Removed bool   `json:"removed"`
+	Error   string `json:"error,omitempty"`
+}
+
+// forgotten is what it has done to what a platform kept of an installation.
+type forgotten struct {
+	doctor.Kept
 	Removed bool   `json:"removed"`
 	Error   string `json:"error,omitempty"`
 }
@@ -32,7 +40,9 @@ checksums, and list what runs of installations whose host does not. Exit code 1
 when a check fails.
 
 With --clean, list and then remove what an installation left running, even if
-its data directory is gone. What belongs to a host that runs is never touched.`,
+its data directory is gone, and what its platforms keep for rollbacks of it (with
+--installation also where nothing runs). What belongs to a host that runs is never
+touched.`,
 		Example: `  apm doctor
   apm doctor --clean
   apm doctor --clean --installation 0198c2d4-6f0e-7c3a-9a51-2f4f5d0b7e11 --yes`,
@@ -98,16 +108,47 @@ func (s *session) clean(ctx context.Context, c doctor.Config, installation strin
 	if err != nil {
 		return err
 	}
-	results := []cleaned{}
+	installations := installationsOf(left)
+	if installation != "" {
+		installations = []string{installation}
+	}
+	kept, err := c.Kept(ctx, installations...)
+	if err != nil {
+		return err
+	}
 	for _, l := range left {
 		s.say("%s", l)
 	}
-	if len(left) > 0 {
-		if err := s.confirm(yes, fmt.Sprintf("Stop and remove these %d?", len(left))); err != nil {
+	for _, k := range kept {
+		s.say("%s", k)
+	}
+	if n := len(left) + len(kept); n > 0 {
+		if err := s.confirm(yes, fmt.Sprintf("Stop and remove these %d?", n)); err != nil {
 			return err
 		}
 	}
-	failures := 0
+	results, gone, failures := remove(ctx, c, left, kept)
+	err = s.print(map[string]any{"cleaned": results, "forgotten": gone}, append(elements(results), elements(gone)...), func(g *output.Grid) {
+		if len(results)+len(gone) == 0 {
+			g.Title("nothing is left running")
+		}
+		for _, r := range results {
+			showRemoved(g, r.Left, r.Error)
+		}
+		for _, f := range gone {
+			showRemoved(g, f.Kept, f.Error)
+		}
+	})
+	if err == nil && failures > 0 {
+		return exitWith(ExitError)
+	}
+	return err
+}
+
+// remove removes the components and then what was kept of them, as far as it
+// gets.
+func remove(ctx context.Context, c doctor.Config, left []doctor.Left, kept []doctor.Kept) (results []cleaned, gone []forgotten, failures int) {
+	results, gone = []cleaned{}, []forgotten{}
 	for _, l := range left {
 		result := cleaned{Left: l, Removed: true}
 		if err := c.Remove(ctx, l); err != nil {
@@ -116,20 +157,32 @@ func (s *session) clean(ctx context.Context, c doctor.Config, installation strin
 		}
 		results = append(results, result)
 	}
-	err = s.print(map[string]any{"cleaned": results}, elements(results), func(g *output.Grid) {
-		if len(results) == 0 {
-			g.Title("nothing is left running")
+	for _, k := range kept {
+		result := forgotten{Kept: k, Removed: true}
+		if err := c.Forget(ctx, k); err != nil {
+			result.Removed, result.Error = false, err.Error()
+			failures++
 		}
-		for _, r := range results {
-			if r.Removed {
-				g.Title("removed %s", r.Left)
-			} else {
-				g.Title("not removed %s: %s", r.Left, r.Error)
-			}
-		}
-	})
-	if err == nil && failures > 0 {
-		return exitWith(ExitError)
+		gone = append(gone, result)
 	}
-	return err
+	return results, gone, failures
+}
+
+func showRemoved(g *output.Grid, what fmt.Stringer, problem string) {
+	if problem == "" {
+		g.Title("removed %s", what)
+	} else {
+		g.Title("not removed %s: %s", what, problem)
+	}
+}
+
+// installationsOf returns the installations of what is left, each once.
+func installationsOf(left []doctor.Left) []string {
+	var ids []string
+	for _, l := range left {
+		if !slices.Contains(ids, l.Installation) {
+			ids = append(ids, l.Installation)
+		}
+	}
+	return ids
 }

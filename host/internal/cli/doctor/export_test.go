@@ -2,6 +2,7 @@ package doctor
 
 import (
 	"context"
+	"time"
 
 	"github.com/apm-deploy/apm/sdk"
 )
@@ -16,3 +17,11 @@ func Serves(words []string) bool { return serves(words) }
 
 // DataDirOf lays open where a process keeps its data, by its directory in /proc.
 func DataDirOf(dir string, words []string) string { return dataDirOf(dir, words) }
+
+// Forget lays open how a directory is removed for good.
+func Forget(ctx context.Context, dir string, quiet time.Duration) error {
+	return forget(ctx, dir, quiet)
+}
+
+// StateDir lays open how a platform is asked where it keeps its state.
+func StateDir(ctx context.Context, p sdk.Platform) (string, error) { return stateDir(ctx, p) }
