@@ -136,7 +136,11 @@ func problem(t *testing.T, h *harness.Host, a harness.Answer, status int, want t
 	}
 	said := []string{p.Detail, p.Remedy}
 	for _, item := range p.Errors {
-		said = append(said, strings.Join([]string{item.Location, item.File, item.Message, item.Remedy}, "\n"))
+		where := item.Location
+		if item.File != "" {
+			where = fmt.Sprintf("%s:%d:%d", item.File, item.Line, item.Column)
+		}
+		said = append(said, strings.Join([]string{where, item.Message, item.Remedy}, "\n"))
 	}
 	text := strings.Join(said, "\n")
 	presentable(t, text)

@@ -172,7 +172,7 @@ func (s Spec) check() (diags diag.Diagnostics) {
 	}
 	for i, word := range s.Command {
 		if strings.ContainsRune(word, 0) {
-			diags.Errorf([]string{"command"}, "word %d of command contains a NUL byte", i+1)
+			diags.Errorf([]string{"command"}, "word %d of command contains a NUL byte; leave it out", i+1)
 		}
 	}
 	if s.Replicas < 0 || s.Replicas > maxReplicas {
@@ -182,12 +182,12 @@ func (s Spec) check() (diags diag.Diagnostics) {
 		if s.Artifact == "" {
 			diags.Errorf([]string{"directory"}, "directory %q is relative, which means within the artifact, but there is none; give an absolute directory or an artifact", s.Directory)
 		} else if !filepath.IsLocal(s.Directory) {
-			diags.Errorf([]string{"directory"}, "directory %q leads out of the artifact", s.Directory)
+			diags.Errorf([]string{"directory"}, "directory %q leads out of the artifact; name one within it", s.Directory)
 		}
 	}
 	for key, value := range s.Env {
 		if key == "" || strings.ContainsAny(key, "=\x00") || strings.ContainsRune(value, 0) {
-			diags.Errorf([]string{"env", key}, "environment variable %q has an impossible name, or a NUL byte in it", key)
+			diags.Errorf([]string{"env", key}, "environment variable %q has an impossible name, or a NUL byte in it; write a name without = and a text", key)
 		}
 		if key == procinfo.InstanceVariable || key == "PORT" && len(s.Ports) > 0 {
 			diags.Warnf([]string{"env", key}, "%s is set by the platform: what stands here has no effect; leave it out", key)
