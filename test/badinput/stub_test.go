@@ -2,7 +2,6 @@ package badinput_test
 
 import "testing"
 
-func usageErrors(*testing.T, *world) {}
-func commands(*testing.T, *world)    {}
-func prompts(*testing.T, *world)     {}
-func requests(*testing.T, *world)    {}
+func commands(*testing.T, *world) {}
+func prompts(*testing.T, *world)  {}
+func requests(*testing.T, *world) {}

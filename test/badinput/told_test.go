@@ -51,7 +51,7 @@ func printable(t *testing.T, text string) {
 	if i := strings.IndexFunc(text, func(r rune) bool { return unicode.IsControl(r) && r != '\n' }); i >= 0 {
 		t.Errorf("a control character at byte %d: %q", i, text)
 	}
-	for _, word := range []string{"panic:", "panicked", "goroutine ", "%!", "<nil>", "0x0000", "cty.", "hcl.", "*fs.", "json: ", "strconv.", "sql:"} {
+	for _, word := range []string{"panic:", "panicked", "goroutine ", "%!", "<nil>", "0x0000", "cty.", "hcl.", "*fs.", ": json: ", " json: cannot", "strconv.", "sql:"} {
 		if strings.Contains(text, word) {
 			t.Errorf("%q is for programmers: %s", word, text)
 		}

@@ -59,8 +59,11 @@ func (s *session) configuration(ctx context.Context, c *client.Client, request a
 // object, a list, a number or a truth value, else a text.
 func assign(values map[string]any, setting string) error {
 	key, text, ok := strings.Cut(setting, "=")
-	if !ok || key == "" {
-		return fmt.Errorf("--set %q: write KEY=VALUE", setting)
+	switch {
+	case !ok:
+		return fmt.Errorf("--set %q has no value: write KEY=VALUE", setting)
+	case key == "":
+		return fmt.Errorf("--set %q has no key: write KEY=VALUE", setting)
 	}
 	var value any
 	if err := json.Unmarshal([]byte(text), &value); err != nil || value == nil {
@@ -71,7 +74,7 @@ func assign(values map[string]any, setting string) error {
 		below, ok := values[step].(map[string]any)
 		if !ok {
 			if _, taken := values[step]; taken {
-				return fmt.Errorf("--set %q: %s has a value already", setting, strings.Join(steps[:i+1], "."))
+				return fmt.Errorf("--set %q: %s has a value already; leave out one of the two", setting, strings.Join(steps[:i+1], "."))
 			}
 			below = map[string]any{}
 			values[step] = below

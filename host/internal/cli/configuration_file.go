@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
-	"os"
 	"path/filepath"
 	"strings"
 
@@ -21,9 +20,9 @@ import (
 // .json or it begins with a brace, else HCL. In HCL ${version}, ${application}
 // and ${environment} are what the flags say.
 func readConfiguration(path string, request apiv1.StartRequest) (map[string]any, error) {
-	source, err := os.ReadFile(path)
+	source, err := readInput(path)
 	if err != nil {
-		return nil, usage(fmt.Errorf("read --config: %w", err))
+		return nil, usage(fmt.Errorf("--config %s cannot be read: %w", path, err))
 	}
 	if filepath.Ext(path) == ".json" || bytes.HasPrefix(bytes.TrimSpace(source), []byte("{")) {
 		return readJSON(path, source)
@@ -52,14 +51,14 @@ func readConfiguration(path string, request apiv1.StartRequest) (map[string]any,
 func readJSON(path string, source []byte) (map[string]any, error) {
 	values := map[string]any{}
 	if err := json.Unmarshal(source, &values); err != nil {
-		problem := deployment.Problem{File: path, Message: err.Error()}
+		problem := deployment.Problem{File: path, Message: "it holds no JSON object", Remedy: `write one, as in {"replicas": 2}`}
 		if syntax, ok := err.(*json.SyntaxError); ok { //nolint:errorlint // json returns it unwrapped
 			before := source[:min(int(syntax.Offset), len(source))]
 			problem.Line = bytes.Count(before, []byte("\n")) + 1
 			problem.Column = len(before) - bytes.LastIndexByte(before, '\n') - 1
-			problem.Snippet = lineOf(source, problem.Line)
+			problem.Snippet, problem.Message = lineOf(source, problem.Line), err.Error()
 		}
-		return nil, &deployment.Error{Code: deployment.Invalid, Message: path + " cannot be read", Problems: []deployment.Problem{problem}}
+		return nil, &deployment.Error{Code: deployment.Invalid, Message: path + " is not valid", Problems: []deployment.Problem{problem}}
 	}
 	return values, nil
 }

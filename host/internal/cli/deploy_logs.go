@@ -32,7 +32,7 @@ func newDeployLogs(s *session) *cobra.Command {
 		Args: exactly("ID"),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if q.tail < 0 || q.tail > maxTail {
-				return usage(fmt.Errorf("--tail %d: 1 to %d", q.tail, maxTail))
+				return usage(fmt.Errorf("--tail %d: write a number from 1 to %d", q.tail, maxTail))
 			}
 			c, err := s.connect()
 			if err != nil {
@@ -47,7 +47,7 @@ func newDeployLogs(s *session) *cobra.Command {
 	flags.StringVar(&q.resource, "resource", "", "only of this `resource` (id)")
 	flags.BoolVar(&q.previous, "previous", false, "of the instances that ended")
 	flags.IntVar(&q.tail, "tail", 0, "only the last `N` lines; default: 200")
-	flags.DurationVar(&q.since, "since", 0, "only of the last `time`, like 10m")
+	flags.Var((*span)(&q.since), "since", "only of the last `time`, like 10m")
 	return cmd
 }
 

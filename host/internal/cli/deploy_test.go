@@ -144,7 +144,7 @@ func TestPlanThatNoLongerHolds(t *testing.T) {
 	_, stderr := h.do(t, cli.ExitUsage, "deploy", "start", "--plan", plan, "--version", "v3")
 	contains(t, stderr, "exclude each other")
 	_, stderr = h.do(t, cli.ExitUsage, "deploy", "rollback", h.id(t), "--plan", plan)
-	contains(t, stderr, `of the kind "deploy"`)
+	contains(t, stderr, "the plan of another command: apm deploy start carries it out")
 
 	h.do(t, cli.ExitDone, "deploy", "start", "--name", "shop", "--version", "v3", "--watch")
 	_, stderr = h.do(t, cli.ExitPlanOutOfDate, "deploy", "start", "--plan", plan, "--watch")
@@ -178,7 +178,14 @@ func TestFormats(t *testing.T) {
 	}
 	stdout, _ = h.do(t, cli.ExitDone, "deploy", "list", "--template", `{{range .deployments}}{{.name}}={{.version}}{{end}}`)
 	contains(t, stdout, "shop=1.0")
-	h.do(t, cli.ExitError, "deploy", "list", "--jq", ".deployments[")
+	_, stderr := h.do(t, cli.ExitError, "deploy", "list", "--jq", ".deployments.name")
+	contains(t, stderr, "does not fit the data, which -o json shows")
+	// What cannot be an expression is noticed before a deployment begins.
+	for flag, expression := range map[string]string{"--jq": ".deployments[", "--template": "{{.x"} {
+		h.do(t, cli.ExitUsage, "deploy", "start", "--name", "shop", "--version", "2.0", flag, expression)
+	}
+	stdout, _ = h.do(t, cli.ExitDone, "deploy", "list", "--version", "2.0", "-o", "json")
+	contains(t, stdout, `"deployments": []`)
 	h.do(t, cli.ExitNotFound, "deploy", "status", "00000000-0000-0000-0000-000000000000")
 	stdout, _ = h.do(t, cli.ExitDone, "deploy", "logs", id)
 	contains(t, stdout, "web/web-1 | hello world")

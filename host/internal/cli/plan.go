@@ -3,7 +3,6 @@ package cli
 import (
 	"encoding/json"
 	"fmt"
-	"os"
 	"slices"
 	"strings"
 	"time"
@@ -16,15 +15,17 @@ import (
 // readPlan reads the file of a dry run. kind says what it must be a plan of.
 func readPlan(path, kind string) (apiv1.Plan, error) {
 	var plan apiv1.Plan
-	data, err := os.ReadFile(path)
+	const remedy = "make one with --dry-run -o json"
+	data, err := readInput(path)
 	if err != nil {
-		return plan, usage(fmt.Errorf("read the plan: %w", err))
+		return plan, usage(fmt.Errorf("--plan %s cannot be read: %w; %s", path, err, remedy))
 	}
-	if err := json.Unmarshal(data, &plan); err != nil {
-		return plan, usage(fmt.Errorf("%s is no plan: %w; make one with --dry-run -o json", path, err))
+	if json.Unmarshal(data, &plan) != nil || plan.Kind == "" {
+		return plan, usage(fmt.Errorf("--plan %s holds no plan; %s", path, remedy))
 	}
 	if plan.Kind != kind {
-		return plan, usage(fmt.Errorf("%s is a plan of the kind %q, this needs one of the kind %q", path, plan.Kind, kind))
+		command := map[deployment.RunKind]string{deployment.RunRollback: "rollback", deployment.RunRemove: "remove"}[deployment.RunKind(plan.Kind)]
+		return plan, usage(fmt.Errorf("--plan %s holds the plan of another command: apm deploy %s carries it out", path, first(command, "start")))
 	}
 	return plan, nil
 }

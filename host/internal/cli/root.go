@@ -53,15 +53,32 @@ Exit codes: 0 done, 1 error, 2 usage, 3 deployment failed, 4 not allowed,
 	return root
 }
 
+// checkFormat is asked before a command begins: an expression that cannot be
+// used must not be noticed after a deployment has.
 func (s *session) checkFormat() error {
 	if s.format.JQ != "" && s.format.Template != "" {
 		return usage(errors.New("--jq and --template exclude each other"))
 	}
+	if err := s.format.Check(); err != nil {
+		return usage(err)
+	}
 	return nil
 }
 
-// flagError adds to an unknown flag the one that was most likely meant.
+// flagError puts what is wrong with a flag into our words, and adds to an unknown
+// one the one that was most likely meant.
 func flagError(cmd *cobra.Command, err error) error {
+	var value *pflag.InvalidValueError
+	if errors.As(err, &value) {
+		remedy := value.Unwrap().Error()
+		switch value.GetFlag().Value.Type() {
+		case "int":
+			remedy = "write a number"
+		case "bool":
+			remedy = "write true or false, or the flag alone"
+		}
+		return usage(fmt.Errorf("--%s %q: %s", value.GetFlag().Name, value.GetValue(), remedy))
+	}
 	var unknown *pflag.NotExistError
 	if !errors.As(err, &unknown) || unknown.GetSpecifiedShortnames() != "" {
 		return usage(err)

@@ -139,7 +139,7 @@ func TestUsageErrors(t *testing.T) {
 		"revoke needs yes":   {[]string{"token", "revoke", "a"}, "--yes", "apm token revoke"},
 		"bad role":           {[]string{"token", "create", "a", "--role", "root"}, "one of viewer, deployer, admin", "apm token create"},
 		"bad url":            {[]string{"deploy", "list", "--url", "localhost:8080"}, "http://HOST:PORT", "apm deploy list"},
-		"no plan":            {[]string{"deploy", "start", "--plan", filepath.Join("testdata", "no-such-file")}, "read the plan", "apm deploy start"},
+		"no plan":            {[]string{"deploy", "start", "--plan", filepath.Join("testdata", "no-such-file")}, "cannot be read: no such file or directory; make one with --dry-run -o json", "apm deploy start"},
 		"bad set":            {[]string{"deploy", "rollback", "a", "--dry-run", "--plan", "x"}, "exclude each other", "apm deploy rollback"},
 		"installation alone": {[]string{"doctor", "--installation", "x"}, "--clean", "apm doctor"},
 	} {

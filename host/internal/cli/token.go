@@ -104,7 +104,7 @@ func newTokenCreate(s *session) *cobra.Command {
 			if !deployment.Role(request.Role).Valid() {
 				return usage(fmt.Errorf("--role %q: one of viewer, deployer, admin", request.Role))
 			}
-			if expires < 0 || (expires > 0 && expires < time.Hour) {
+			if expires > 0 && expires < time.Hour {
 				return usage(fmt.Errorf("--expires %s: at least 1h", expires))
 			}
 			request.Name = args[0]
@@ -122,7 +122,7 @@ func newTokenCreate(s *session) *cobra.Command {
 		},
 	}
 	cmd.Flags().StringVar(&request.Role, "role", "viewer", "what it may do: viewer, deployer or admin")
-	cmd.Flags().DurationVar(&expires, "expires", 0, "`time` until it expires, in whole hours; 0: never")
+	cmd.Flags().Var((*span)(&expires), "expires", "`time` until it expires, in whole hours; 0: never")
 	return cmd
 }
 

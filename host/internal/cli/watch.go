@@ -44,14 +44,14 @@ tells how it ended. Ctrl-C leaves; the deployment goes on.`,
 			return s.follow(cmd.Context(), c, f)
 		},
 	}
-	cmd.Flags().DurationVar(&f.timeout, "timeout", 0, "leave after this `time` with exit code 8; 0: never")
+	cmd.Flags().Var((*span)(&f.timeout), "timeout", "leave after this `time` with exit code 8; 0: never")
 	return cmd
 }
 
 // watchFlags adds --watch and --timeout to a command that starts a run.
 func watchFlags(flags *pflag.FlagSet, watch *bool, timeout *time.Duration) {
 	flags.BoolVarP(watch, "watch", "w", false, "follow it until it has ended; the exit code tells how")
-	flags.DurationVar(timeout, "timeout", 0, "leave the watch after this `time` with exit code 8; 0: never")
+	flags.Var((*span)(timeout), "timeout", "leave the watch after this `time` with exit code 8; 0: never")
 }
 
 // following says what is followed and where that is shown.

@@ -2,7 +2,12 @@ package output
 
 import (
 	"fmt"
+	"io"
+	"os"
 	"strings"
+
+	"github.com/cli/go-gh/v2/pkg/template"
+	"github.com/itchyny/gojq"
 )
 
 // Format is how data is written.
@@ -44,6 +49,26 @@ type Options struct {
 	Format   Format // default Table
 	JQ       string // jq expression over the JSON; replaces the format unless it is JSONL
 	Template string // Go template over the JSON
+}
+
+// Check says what is wrong with the jq expression or the template, as far as
+// that can be known without the data.
+func (o Options) Check() error {
+	if o.JQ != "" {
+		query, err := gojq.Parse(o.JQ)
+		if err == nil {
+			_, err = gojq.Compile(query, gojq.WithEnvironLoader(os.Environ))
+		}
+		if err != nil {
+			return fmt.Errorf("--jq %q is no expression of jq: %w", o.JQ, err)
+		}
+	}
+	if o.Template != "" {
+		if err := template.New(io.Discard, noLimit, false).Parse(o.Template); err != nil {
+			return fmt.Errorf("--template %q is no template of Go: %s", o.Template, strings.TrimPrefix(err.Error(), "template: "))
+		}
+	}
+	return nil
 }
 
 // Machine says whether the output is for programs: then nothing but data is on

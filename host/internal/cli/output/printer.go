@@ -67,7 +67,7 @@ func (p *Printer) filter(data any, indent string) error {
 	}
 	if p.JQ != "" {
 		if err := jq.EvaluateFormatted(bytes.NewReader(encoded), p.Out, p.JQ, indent, false); err != nil {
-			return fmt.Errorf("evaluate --jq %q: %w", p.JQ, err)
+			return fmt.Errorf("--jq %q does not fit the data, which -o json shows: %w", p.JQ, err)
 		}
 		return nil
 	}
@@ -77,10 +77,10 @@ func (p *Printer) filter(data any, indent string) error {
 	}
 	t := template.New(p.Out, width, p.Out.Control)
 	if err := t.Parse(p.Template); err != nil {
-		return fmt.Errorf("parse --template: %w", err)
+		return fmt.Errorf("--template %q is no template of Go: %w", p.Template, err)
 	}
 	if err := t.Execute(bytes.NewReader(encoded)); err != nil {
-		return fmt.Errorf("execute --template: %w", err)
+		return fmt.Errorf("--template %q does not fit the data, which -o json shows: %w", p.Template, err)
 	}
 	return t.Flush()
 }
