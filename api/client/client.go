@@ -98,7 +98,7 @@ const attempts = 3
 
 // do sends a request and decodes the answer into out. What is safe to repeat (a
 // GET, or what carries an idempotency key) is sent again when the connection
-// broke before an answer.
+// broke before an answer. A host that did not answer in time is not asked again.
 func (c *Client) do(ctx context.Context, r request, out any) (answer, error) {
 	var body []byte
 	if r.body != nil {
@@ -112,7 +112,7 @@ func (c *Client) do(ctx context.Context, r request, out any) (answer, error) {
 		got, err := c.once(ctx, r, body, out)
 		var broke *url.Error
 		if err == nil || !repeatable || attempt == attempts || ctx.Err() != nil ||
-			!errors.As(err, &broke) || errors.Is(err, syscall.ECONNREFUSED) {
+			!errors.As(err, &broke) || broke.Timeout() || errors.Is(err, syscall.ECONNREFUSED) {
 			return got, err
 		}
 		if err := wait(ctx, backoff(attempt)); err != nil {
@@ -171,7 +171,7 @@ func (c *Client) once(ctx context.Context, r request, body []byte, out any) (ans
 		return got, nil
 	}
 	if err := json.Unmarshal(content, out); err != nil {
-		return got, fmt.Errorf("decode answer of %s %s: %w", r.method, r.path, err)
+		return got, fmt.Errorf("%s answers %s %s as no apm host does; check its address: %w", c.base, r.method, r.path, err)
 	}
 	return got, nil
 }

@@ -64,7 +64,10 @@ func AsProblem(err error) *Problem {
 func problemOf(res *http.Response, content []byte) *Problem {
 	p := &Problem{}
 	if err := json.Unmarshal(content, &p.Problem); err != nil || p.Title == "" {
-		p.Problem = v1.Problem{Title: http.StatusText(res.StatusCode), Detail: "the host answered " + res.Status}
+		p.Problem = v1.Problem{
+			Title: http.StatusText(res.StatusCode), Detail: "the host answered " + res.Status + ", and not as apm does",
+			Remedy: "check that the address is that of a host, and what stands in between",
+		}
 	}
 	if p.Status == 0 {
 		p.Status = res.StatusCode
