@@ -143,7 +143,7 @@ func TestProblem(t *testing.T) {
 	}{
 		"problem":    {422, "application/problem+json", `{"title":"T","status":422,"detail":"the application is not known","code":"invalid","remedy":"do this","errors":[{"location":"body.configuration.command","message":"is missing","remedy":"give it"}]}`, "invalid", "the application is not known; body.configuration.command: is missing; give it; do this"},
 		"with file":  {422, "application/problem+json", `{"title":"T","status":422,"detail":"bad file","code":"invalid","errors":[{"file":"shop.hcl","line":3,"column":7,"message":"unknown block"}]}`, "invalid", "bad file; shop.hcl:3:7: unknown block"},
-		"of a proxy": {502, "text/html", "<html>", "", "the host answered 502 Bad Gateway"},
+		"of a proxy": {502, "text/html", "<html>", "", "the host answered 502 Bad Gateway, and not as apm does; check that the address is that of a host, and what stands in between"},
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {

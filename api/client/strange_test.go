@@ -44,7 +44,7 @@ func TestAServerThatIsNoHost(t *testing.T) {
 				_, _ = w.Write([]byte("<html>Welcome</html>"))
 			})
 			_, err := c.Get(t.Context(), "d1")
-			if err == nil || !strings.Contains(err.Error(), " does") || !strings.Contains(err.Error(), "check") {
+			if err == nil || !strings.Contains(err.Error(), "apm") || !strings.Contains(err.Error(), "check") {
 				t.Errorf("%v", err)
 			}
 		})
