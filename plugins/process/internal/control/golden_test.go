@@ -32,6 +32,7 @@ func TestMessages(t *testing.T) {
 	}
 	deployed := state.Deployed{
 		Generation: 2, Version: "v2", OperationID: "op-2", DeploymentID: "dep-2", Digest: "sha256:02", Epoch: 7, Since: at, Release: r,
+		Replaced: &state.Replaced{Version: "v3", Artifact: "0def", Files: "sha256:03"},
 	}
 	outcome := &record.Outcome{Result: sdk.ResultSucceeded, Message: "version v2 serves", Revision: "v2"}
 	identity := state.Identity{Installation: "inst", Application: "shop", Environment: "production", Component: "web"}

@@ -34,6 +34,7 @@ type Config struct {
 	Args        []string
 	Dir         string
 	Env         []string // complete, but for the ports, which win; of two of one name the last does
+	Mark        string   // value of procinfo.InstanceVariable, by which its processes are known
 	Ports       []string // names; the first is $PORT
 	User        string
 	StopTimeout time.Duration
@@ -90,6 +91,7 @@ type Status struct {
 	Exits     []Exit            // the newest last, at most maxExits
 	Restarts  int               // starts after the first
 	Addresses map[string]string // port name → host:port of its own
+	Usurper   string            // who listens on one of them in its place, "pid 17 (nginx)"; "" for nobody
 }
 
 // maxExits is how many exits are remembered.
@@ -104,6 +106,8 @@ type Instance struct {
 
 	mu     sync.Mutex
 	status Status
+
+	held bool // a process of ours was seen to listen; of run alone
 }
 
 // New prepares an instance; Start begins to run it.

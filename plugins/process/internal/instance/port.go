@@ -8,6 +8,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/apm-deploy/apm/plugins/process/internal/procinfo"
 )
 
 // Instances get ports from below the range that Linux gives to outgoing
@@ -95,6 +97,44 @@ func (i *Instance) accepts(ctx context.Context, began time.Time) bool {
 		}
 	}
 	return true
+}
+
+// holderPoll is the pause between two looks at who listens.
+const holderPoll = 2 * time.Second
+
+// holds says whether nobody else listens on the instance's ports. Who listens may
+// be a process that we did not start, where the command only asks another to run
+// it (a container, say): only what once was our own must stay so.
+func (i *Instance) holds(pid int) bool {
+	usurper, own := "", false
+	for _, address := range i.Status().Addresses {
+		holder, known := procinfo.Listener(address, pid)
+		switch {
+		case !known:
+		case i.startedBy(pid, holder):
+			own = true
+		case i.held:
+			usurper = fmt.Sprintf("pid %d", holder)
+			if program, ok := procinfo.ProgramOf(holder); ok {
+				usurper = program.String()
+			}
+		}
+	}
+	i.held = i.held || own
+	if i.Status().Usurper != usurper {
+		i.set(func(s *Status) { s.Usurper = usurper })
+	}
+	return usurper == ""
+}
+
+// startedBy says whether a process came of the instance: it is in its group, or
+// carries its mark.
+func (i *Instance) startedBy(pid, other int) bool {
+	if other == pid || procinfo.GroupOf(other) == pid {
+		return true
+	}
+	program, ok := procinfo.ProgramOf(other)
+	return !ok || program.Hidden || program.Mark == i.config.Mark
 }
 
 // dialTimeout is enough for a connection within the machine.

@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"github.com/apm-deploy/apm/plugins/process/internal/logfile"
+	"github.com/apm-deploy/apm/plugins/process/internal/procinfo"
 )
 
 // pipeGrace is how long output is still read after the group is gone: only a
@@ -66,7 +67,9 @@ func (i *Instance) once(ctx context.Context) Exit {
 func (i *Instance) follow(ctx context.Context, pid int, exited <-chan *os.ProcessState) (ready bool, state *os.ProcessState) {
 	tick := time.NewTicker(readyPoll)
 	defer tick.Stop()
-	look := tick.C
+	again := time.NewTicker(holderPoll)
+	defer again.Stop()
+	look, relook := tick.C, (<-chan time.Time)(nil)
 	stop := ctx.Done()
 	var kill <-chan time.Time
 	began := time.Now()
@@ -75,12 +78,17 @@ func (i *Instance) follow(ctx context.Context, pid int, exited <-chan *os.Proces
 		case state = <-exited:
 			return ready, state
 		case <-look:
-			if i.accepts(ctx, began) {
-				ready, look = true, nil
+			if i.accepts(ctx, began) && i.holds(pid) {
+				ready, look, relook = true, nil, again.C
 				i.set(func(s *Status) { s.Phase = Ready })
 			}
+		case <-relook:
+			if !i.holds(pid) { // no traffic for a stranger
+				look, relook = tick.C, nil
+				i.set(func(s *Status) { s.Phase = Starting })
+			}
 		case <-stop:
-			stop, look = nil, nil
+			stop, look, relook = nil, nil, nil
 			killGroup(pid, syscall.SIGTERM)
 			kill = time.After(i.config.StopTimeout)
 		case <-kill:
@@ -111,7 +119,7 @@ func (i *Instance) start(output *reader) (*os.Process, error) {
 	}
 	return os.StartProcess(i.config.Executable, i.config.Args, &os.ProcAttr{
 		Dir:   i.config.Dir,
-		Env:   lastWins(i.config.Env, i.portEnv()),
+		Env:   lastWins(i.config.Env, i.portEnv(), []string{procinfo.InstanceVariable + "=" + i.config.Mark}),
 		Files: []*os.File{null, stdout, stderr},
 		Sys:   attributes,
 	})

@@ -1,6 +1,7 @@
 package platform_test
 
 import (
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -89,10 +90,15 @@ func app(args []string) int {
 	if os.Getenv("PORT") == "" {
 		select {}
 	}
-	if err := http.ListenAndServe("127.0.0.1:"+os.Getenv("PORT"), handler); err != nil {
+	server := &http.Server{Addr: "127.0.0.1:" + os.Getenv("PORT"), Handler: handler}
+	handler.HandleFunc("/deaf", func(http.ResponseWriter, *http.Request) { // it lives and does not listen any more
+		go func() { _ = server.Close() }()
+	})
+	if err := server.ListenAndServe(); !errors.Is(err, http.ErrServerClosed) {
 		fmt.Fprintln(os.Stderr, err)
+		return 1
 	}
-	return 1
+	select {}
 }
 
 func exists(file string) bool {

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"net/netip"
 	"os"
+	"os/user"
 	"path/filepath"
 	"strconv"
 	"strings"
@@ -78,34 +79,126 @@ func Shims(root string) []Shim {
 	return found
 }
 
+// Programs returns the processes that wanted says of, by executable and arguments.
+// Those that we may not look at are left out.
+func Programs(wanted func(executable string, args []string) bool) []Program {
+	var found []Program
+	for _, pid := range pids() {
+		executable, err := os.Readlink(fmt.Sprintf("/proc/%d/exe", pid))
+		if err != nil {
+			continue // a kernel thread, another user's, or gone
+		}
+		executable = strings.TrimSuffix(executable, " (deleted)")
+		cmdline, err := os.ReadFile(fmt.Sprintf("/proc/%d/cmdline", pid))
+		args := strings.Split(strings.TrimSuffix(string(cmdline), "\x00"), "\x00")
+		if err != nil || !wanted(executable, args) {
+			continue
+		}
+		if program, ok := programOf(pid, executable, args); ok {
+			found = append(found, program)
+		}
+	}
+	return found
+}
+
+// ProgramOf returns what a process runs, as far as we may see.
+func ProgramOf(pid int) (Program, bool) {
+	executable, _ := os.Readlink(fmt.Sprintf("/proc/%d/exe", pid)) // another user's is not shown
+	cmdline, err := os.ReadFile(fmt.Sprintf("/proc/%d/cmdline", pid))
+	if err != nil {
+		return Program{}, false
+	}
+	args := strings.Split(strings.TrimSuffix(string(cmdline), "\x00"), "\x00")
+	return programOf(pid, strings.TrimSuffix(executable, " (deleted)"), args)
+}
+
+func programOf(pid int, executable string, args []string) (Program, bool) {
+	p := Program{Process: Process{PID: pid, Start: StartOf(pid)}, Executable: executable, Args: args, Hidden: true}
+	info, err := os.Stat(fmt.Sprintf("/proc/%d", pid))
+	if err != nil || p.Start == "" {
+		return p, false
+	}
+	if stat, ok := info.Sys().(*syscall.Stat_t); ok {
+		p.User = strconv.FormatUint(uint64(stat.Uid), 10)
+		if account, err := user.LookupId(p.User); err == nil {
+			p.User = account.Username
+		}
+	}
+	p.Dir, _ = os.Readlink(fmt.Sprintf("/proc/%d/cwd", pid)) // "" where we may not see it
+	if environ, err := os.ReadFile(fmt.Sprintf("/proc/%d/environ", pid)); err == nil {
+		p.Hidden = false
+		for _, variable := range strings.Split(string(environ), "\x00") {
+			if mark, ok := strings.CutPrefix(variable, InstanceVariable+"="); ok {
+				p.Mark = mark
+			}
+		}
+	}
+	return p, true
+}
+
 // Holder says which process listens on a TCP address, as "pid 17 (nginx)", or
 // "" if that cannot be seen.
 func Holder(address string) string {
+	pid, known := Listener(address)
+	if !known {
+		return ""
+	}
+	name, _ := os.ReadFile(fmt.Sprintf("/proc/%d/comm", pid))
+	return fmt.Sprintf("pid %d (%s)", pid, strings.TrimSpace(string(name)))
+}
+
+// Listener returns the process that listens on a TCP address, if that can be seen.
+// The likely ones are looked at first, which saves the look at all.
+func Listener(address string, likely ...int) (pid int, known bool) {
 	want, err := netip.ParseAddrPort(address)
 	if err != nil {
-		return ""
+		return 0, false
 	}
 	inodes := map[string]bool{}
 	for _, table := range []string{"/proc/net/tcp", "/proc/net/tcp6"} {
 		listening(table, want, inodes)
 	}
 	if len(inodes) == 0 {
-		return ""
+		return 0, false
+	}
+	for _, pid := range likely {
+		if holds(pid, inodes) {
+			return pid, true
+		}
 	}
 	for _, pid := range pids() {
-		links, err := filepath.Glob(fmt.Sprintf("/proc/%d/fd/*", pid))
-		if err != nil {
-			continue
-		}
-		for _, link := range links {
-			target, err := os.Readlink(link)
-			if err == nil && inodes[strings.TrimSuffix(strings.TrimPrefix(target, "socket:["), "]")] {
-				name, _ := os.ReadFile(fmt.Sprintf("/proc/%d/comm", pid))
-				return fmt.Sprintf("pid %d (%s)", pid, strings.TrimSpace(string(name)))
-			}
+		if holds(pid, inodes) {
+			return pid, true
 		}
 	}
-	return ""
+	return 0, false
+}
+
+// holds says whether a process has one of the sockets.
+func holds(pid int, inodes map[string]bool) bool {
+	dir := fmt.Sprintf("/proc/%d/fd", pid)
+	open, err := os.Open(dir)
+	if err != nil {
+		return false
+	}
+	defer open.Close()
+	names, _ := open.Readdirnames(-1) // what is gone meanwhile is not there
+	for _, name := range names {
+		target, err := os.Readlink(filepath.Join(dir, name))
+		if err == nil && inodes[strings.TrimSuffix(strings.TrimPrefix(target, "socket:["), "]")] {
+			return true
+		}
+	}
+	return false
+}
+
+// GroupOf returns the process group of a process, 0 if it does not run.
+func GroupOf(pid int) int {
+	group, err := syscall.Getpgid(pid)
+	if err != nil {
+		return 0
+	}
+	return group
 }
 
 // listening adds the inodes of sockets that listen on the port of want and

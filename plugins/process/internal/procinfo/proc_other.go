@@ -26,5 +26,23 @@ func Shims(string) []Shim { return nil }
 // Holder is not known here.
 func Holder(string) string { return "" }
 
+// Programs are not known here.
+func Programs(func(executable string, args []string) bool) []Program { return nil }
+
+// ProgramOf is not known here.
+func ProgramOf(int) (Program, bool) { return Program{}, false }
+
+// Listener is not known here.
+func Listener(string, ...int) (pid int, known bool) { return 0, false }
+
+// GroupOf returns the process group of a process, 0 if it does not run.
+func GroupOf(pid int) int {
+	group, err := syscall.Getpgid(pid)
+	if err != nil {
+		return 0
+	}
+	return group
+}
+
 // Self is the path by which this binary can be started again.
 func Self() (string, error) { return os.Executable() }

@@ -3,6 +3,11 @@
 // known"; nothing here ever guesses, and nothing changes a process.
 package procinfo
 
+import (
+	"fmt"
+	"path/filepath"
+)
+
 // InstanceVariable is in the environment of every instance and of all that an
 // instance starts. Its value begins with the tag of the component's directory.
 const InstanceVariable = "APM_INSTANCE"
@@ -36,4 +41,24 @@ func (p Process) Before(other Process) bool {
 type Shim struct {
 	Process
 	Dir string
+}
+
+// Program is a process with what it runs.
+type Program struct {
+	Process
+	Executable string // the file, links resolved
+	Args       []string
+	Dir        string // where it works
+	User       string // whose it is; a number where there is no name
+	Mark       string // its InstanceVariable: it is an instance of some component, or came of one
+	Hidden     bool   // we may not see whether it has a mark
+}
+
+// String names it for people.
+func (p Program) String() string {
+	name := p.Executable
+	if len(p.Args) > 0 {
+		name = p.Args[0]
+	}
+	return fmt.Sprintf("pid %d (%s)", p.PID, filepath.Base(name))
 }

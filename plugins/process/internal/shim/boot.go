@@ -40,7 +40,7 @@ func run(quit context.Context, dir string, lock *state.Lock, log *slog.Logger, s
 	c := &component{
 		dir: dir, store: artifact.Store{Dir: state.ArtifactsOf(dir)}, log: log,
 		hub: newHub(hex.EncodeToString(sum[:8])), quit: quit, st: st, lock: lock,
-		fronts: map[string]*proxy.Front{}, frontErrors: map[string]string{},
+		fronts: map[string]*proxy.Front{}, frontErrors: map[string]frontError{},
 	}
 	identity := st.Identity
 	c.identity.Store(&identity)

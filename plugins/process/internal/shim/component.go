@@ -18,6 +18,7 @@ import (
 	"github.com/apm-deploy/apm/plugins/process/internal/procinfo"
 	"github.com/apm-deploy/apm/plugins/process/internal/proxy"
 	"github.com/apm-deploy/apm/plugins/process/internal/state"
+	"github.com/apm-deploy/apm/sdk"
 )
 
 type component struct {
@@ -37,13 +38,13 @@ type component struct {
 	lock        *state.Lock
 	serving     *track
 	candidate   *track
-	fronts      map[string]*proxy.Front // by listen address
-	frontErrors map[string]string       // of addresses that could not be opened
-	driver      *driver                 // of the newest operation
-	ready       bool                    // the candidate was
-	inForce     int                     // share of the traffic that the candidate gets
-	unsaved     bool                    // the last save failed
-	drift       string                  // digest of the files last reported as changed
+	fronts      map[string]*proxy.Front         // by listen address
+	frontErrors map[string]frontError           // of addresses that could not be opened
+	driver      *driver                         // of the newest operation
+	ready       bool                            // the candidate was
+	inForce     int                             // share of the traffic that the candidate gets
+	unsaved     bool                            // the last save failed
+	drifts      map[string]map[string]sdk.Drift // that stand, by kind and subject
 	closing     bool
 }
 

@@ -1,16 +1,16 @@
 package shim
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
-	"strings"
 	"time"
 
+	"github.com/apm-deploy/apm/plugins/process/internal/procinfo"
 	"github.com/apm-deploy/apm/plugins/process/internal/state"
-	"github.com/apm-deploy/apm/sdk"
 )
 
 const (
@@ -26,6 +26,7 @@ func (c *component) maintain(reopen func() error) {
 	defer tick.Stop()
 	idle := time.NewTicker(idleEvery)
 	defer idle.Stop()
+	drift := newDriftWatch(c)
 	for {
 		select {
 		case <-c.quit.Done():
@@ -42,7 +43,7 @@ func (c *component) maintain(reopen func() error) {
 				c.log.Error("control socket could not be restored", "error", err)
 			}
 			c.reopenFronts()
-			c.checkDrift()
+			drift.look()
 		}
 	}
 }
@@ -97,6 +98,12 @@ func (c *component) restoreFiles() error {
 	return nil
 }
 
+// frontError is why an address could not be opened.
+type frontError struct {
+	message string
+	by      string // who has it; "" where nobody does
+}
+
 // reopenFronts tries again the addresses that the serving release should have.
 func (c *component) reopenFronts() {
 	c.mu.Lock()
@@ -107,36 +114,15 @@ func (c *component) reopenFronts() {
 	}
 	for _, port := range t.deployed.Release.Ports {
 		if err := c.openFront(port.Listen); err != nil {
-			message := frontFailure(port, err).Message
+			problem := frontError{message: frontFailure(port, err).Message}
+			if inUse(err) {
+				problem.by = cmp.Or(procinfo.Holder(port.Listen), "unknown")
+			}
 			c.mu.Lock()
-			c.frontErrors[port.Listen] = message
+			c.frontErrors[port.Listen] = problem
 			c.mu.Unlock()
 		}
 	}
-}
-
-// checkDrift tells once when the files of what serves are not what they were.
-func (c *component) checkDrift() {
-	now := c.look()
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if now.problem != nil {
-		return
-	}
-	if c.generation() != now.generation || len(now.changed) == 0 {
-		c.drift = ""
-		return
-	}
-	if c.drift == now.files {
-		return
-	}
-	c.drift = now.files
-	shown := now.changed[:min(5, len(now.changed))]
-	c.hub.append("", sdk.Event{Drift: &sdk.Drift{
-		By:       "unknown",
-		Message:  fmt.Sprintf("files of the release were changed: %s (%d in all)", strings.Join(shown, ", "), len(now.changed)),
-		Revision: c.st.Serving.Version,
-	}})
 }
 
 // reopener keeps the control socket reachable.

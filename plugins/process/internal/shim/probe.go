@@ -59,6 +59,9 @@ func (c *component) probeMember(ctx context.Context, m *member) sdk.Check {
 	switch status.Phase {
 	case instance.Starting:
 		check.Message = "is starting"
+		if status.Usurper != "" {
+			check.Message = "does not listen: " + status.Usurper + " has its port"
+		}
 	case instance.Waiting, instance.Stopped:
 		check.Message = "does not run"
 	case instance.Ready:
@@ -101,7 +104,7 @@ func lookedAt(check sdk.Check, err error) sdk.Check {
 func (c *component) probeFront(ctx context.Context, name, listen string) sdk.Check {
 	check := sdk.Check{Name: kindListener + "-" + name, Type: "endpoint", Status: sdk.CheckUnhealthy, Resource: kindListener + "-" + name}
 	c.mu.Lock()
-	open, problem := c.fronts[listen] != nil, c.frontErrors[listen]
+	open, problem := c.fronts[listen] != nil, c.frontErrors[listen].message
 	c.mu.Unlock()
 	if !open {
 		check.Message = problem

@@ -40,6 +40,9 @@ func (c *component) processResource(t *track, m *member) sdk.Resource {
 		r.Message = fmt.Sprintf("pid %d", status.PID)
 	case instance.Starting:
 		r.Health, r.Message = sdk.ResourcePending, "starting"
+		if status.Usurper != "" {
+			r.Health, r.Reason, r.Message = sdk.ResourceFailed, sdk.CodePortInUse, status.Usurper+" has its port"
+		}
 	case instance.Waiting:
 		r.Health, r.Reason = sdk.ResourceFailed, exitCode(status, *last)
 		r.Message = "started again soon"
@@ -103,7 +106,7 @@ func (c *component) resources() []sdk.Resource {
 			if c.fronts[port.Listen] != nil {
 				r.Health, r.Ready = sdk.ResourceReady, 1
 			} else {
-				r.Health, r.Reason, r.Message = sdk.ResourceFailed, sdk.CodePortInUse, c.frontErrors[port.Listen]
+				r.Health, r.Reason, r.Message = sdk.ResourceFailed, sdk.CodePortInUse, c.frontErrors[port.Listen].message
 			}
 			listeners = append(listeners, r)
 		}

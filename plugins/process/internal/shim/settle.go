@@ -26,12 +26,14 @@ func inUse(err error) bool { return errors.Is(err, syscall.EADDRINUSE) }
 // settle gives the new release all traffic and ends the old one, whose requests
 // under way are waited for.
 func (c *component) settle(d *driver, t *track) {
+	op := c.operation(d.id)
 	c.mu.Lock()
 	old := c.serving
 	c.serving, c.candidate, c.ready = t, nil, false
+	t.deployed.Replaced = replaced(op, old)
 	c.st.Serving = &t.deployed
 	c.useArtifact(t.deployed.Release.Artifact)
-	c.drift = ""
+	c.drifts = nil
 	if op := c.st.Operation(d.id); op != nil {
 		op.Phase = state.PhaseSettling
 	}

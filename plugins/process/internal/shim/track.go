@@ -67,7 +67,8 @@ func (c *component) startTrack(deployed state.Deployed) (*track, error) {
 			Executable:  c.path(deployed, r.Executable),
 			Args:        r.Command,
 			Dir:         c.path(deployed, r.Directory),
-			Env:         c.environment(deployed, id),
+			Env:         c.environment(deployed),
+			Mark:        tag(c.dir) + id,
 			Ports:       names,
 			User:        r.User,
 			StopTimeout: r.StopTimeout,
@@ -100,9 +101,9 @@ func (c *component) path(deployed state.Deployed, name string) string {
 // inherited is all that an instance gets of our own environment.
 var inherited = []string{"PATH", "HOME", "TMPDIR", "LANG"}
 
-// environment is what an instance gets beside its ports. Of two of one name the
-// last wins: a release may set all but the mark by which we find our processes.
-func (c *component) environment(deployed state.Deployed, id string) []string {
+// environment is what an instance gets beside its ports and its mark. Of two of one
+// name the last wins.
+func (c *component) environment(deployed state.Deployed) []string {
 	var env []string
 	for _, key := range inherited {
 		if value, ok := os.LookupEnv(key); ok {
@@ -116,7 +117,7 @@ func (c *component) environment(deployed state.Deployed, id string) []string {
 	for _, key := range slices.Sorted(maps.Keys(deployed.Release.Env)) {
 		env = append(env, key+"="+deployed.Release.Env[key])
 	}
-	return append(env, procinfo.InstanceVariable+"="+tag(c.dir)+id)
+	return env
 }
 
 func (c *component) memberChanged(t *track, m *member) {

@@ -28,7 +28,7 @@ func (c *component) watch(ctx context.Context, request control.Request, send fun
 	for {
 		entries, gap, missed, wait := c.hub.after(seq, logs)
 		if gap {
-			events := []sdk.Event{c.stateEvent(id, seq)}
+			events := append([]sdk.Event{c.stateEvent(id, seq)}, c.stand()...)
 			if missed > 0 {
 				events = append(events, sdk.Event{ObservedAt: time.Now(), DroppedLogLines: missed})
 			}
@@ -72,7 +72,11 @@ func (c *component) begin(id string, token []byte, send func(control.Response) e
 		return seq, logs, send(control.Response{}) // the plugin learns that the token holds
 	}
 	seq, logs = c.hub.position() // before the picture: what changes now is told again
-	return seq, logs, send(control.Response{Events: record.OfEvents([]sdk.Event{c.stateEvent(id, seq)})})
+	events := []sdk.Event{c.stateEvent(id, seq)}
+	if id == "" { // an operation is not told what was before it
+		events = append(events, c.stand()...)
+	}
+	return seq, logs, send(control.Response{Events: record.OfEvents(events)})
 }
 
 // selectEvents picks what a stream is about, up to the outcome.

@@ -69,6 +69,14 @@ type Deployed struct {
 	Epoch        uint64          `json:"epoch"`
 	Since        time.Time       `json:"since"`
 	Release      release.Release `json:"release"`
+	Replaced     *Replaced       `json:"replaced,omitempty"` // what a rollback took away for it
+}
+
+// Replaced is what tells that somebody brings back what was rolled back.
+type Replaced struct {
+	Version  string `json:"version"`
+	Artifact string `json:"artifact,omitempty"`
+	Files    string `json:"files"`
 }
 
 // Phases of an operation.
