@@ -2,13 +2,16 @@ package cli
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"os"
 	"os/signal"
 	"syscall"
+	"unicode/utf8"
 
 	"github.com/apm-deploy/apm/host/internal/cli/output"
+	"github.com/apm-deploy/apm/host/internal/deployment"
 )
 
 // Streams are all that a command reads from and writes to.
@@ -37,7 +40,13 @@ func Run(ctx context.Context, streams Streams, args []string) ExitCode {
 	s := newSession(streams)
 	root := newRoot(s)
 	root.SetArgs(args)
-	cmd, err := root.ExecuteContextC(ctx)
+	cmd, err := root, checkWords(args)
+	if err == nil {
+		cmd, err = root.ExecuteContextC(ctx)
+	}
+	if s.reached != "" && ctx.Err() != nil && errors.Is(err, context.Canceled) {
+		err = s.interrupted(err)
+	}
 	code := exitCode(err)
 	if err != nil && err.Error() != "" {
 		renderError(s.err, s.unreachable(err))
@@ -46,6 +55,24 @@ func Run(ctx context.Context, streams Streams, args []string) ExitCode {
 		}
 	}
 	return code
+}
+
+// checkWords refuses what JSON could not carry as it is.
+func checkWords(args []string) error {
+	for _, word := range args {
+		if !utf8.ValidString(word) {
+			return usage(fmt.Errorf("the argument %q is no UTF-8 text: write it as UTF-8", word))
+		}
+	}
+	return nil
+}
+
+// interrupted is the end of a command that Ctrl-C kept from its answer.
+func (s *session) interrupted(err error) error {
+	return &exitError{code: ExitDetached, err: &deployment.Error{
+		Code: deployment.Unavailable, Err: err, Message: "interrupted before the host at " + s.reached + " had answered",
+		Remedy: "what it accepted all the same is shown by: " + s.again("deploy", "list"),
+	}}
 }
 
 // session is what the commands of one command line share.

@@ -22,7 +22,10 @@ func (s *session) unreachable(err error) error {
 		cause = network.Err
 	}
 	remedy := "check the address, or name another host with --url or APM_URL"
-	if loopback(s.reached) {
+	switch {
+	case network != nil && network.Timeout():
+		remedy = "see the host's log for what keeps it, or name another host with --url or APM_URL"
+	case loopback(s.reached):
 		remedy = "start one with: " + s.again("serve") + "; or name another host with --url or APM_URL"
 	}
 	return &deployment.Error{

@@ -33,7 +33,7 @@ tells how it ended. Ctrl-C leaves; the deployment goes on.`,
 			if err != nil {
 				return err
 			}
-			d, err := c.Get(cmd.Context(), args[0])
+			d, err := s.known(cmd.Context(), c, args[0], f.timeout)
 			if err != nil {
 				return err
 			}
@@ -46,6 +46,24 @@ tells how it ended. Ctrl-C leaves; the deployment goes on.`,
 	}
 	cmd.Flags().Var((*span)(&f.timeout), "timeout", "leave after this `time` with exit code 8; 0: never")
 	return cmd
+}
+
+// known asks for a deployment, for no longer than the watch may last; 0: for ever.
+func (s *session) known(ctx context.Context, c *client.Client, id string, limit time.Duration) (apiv1.Deployment, error) {
+	asked := ctx
+	if limit > 0 {
+		timed, cancel := context.WithTimeout(ctx, limit)
+		defer cancel()
+		asked = timed
+	}
+	d, err := c.Get(asked, id)
+	if err != nil && ctx.Err() == nil && asked.Err() != nil {
+		err = &exitError{code: ExitTimeout, err: &deployment.Error{
+			Code: deployment.Unavailable, Err: err, Message: fmt.Sprintf("the host at %s did not answer within %s", s.reached, limit),
+			Remedy: "give it more time, or name another host with --url or APM_URL",
+		}}
+	}
+	return d, err
 }
 
 // watchFlags adds --watch and --timeout to a command that starts a run.
