@@ -145,20 +145,22 @@ func TestSlowStart(t *testing.T) {
 		Name: "web", Listen: address, Spec: fmt.Sprintf(`artifact = "%s/${version}"`, h.Path("artifacts")),
 		Command: []string{"/bin/sh", "-c", "sleep 1; exec ./server"},
 	}
-	url, asked := scripted(t, func(nth int, w http.ResponseWriter) {
-		if nth < 12 {
+	// The candidate alone is asked at another address than v1 is.
+	var refused atomic.Int64
+	url := scripted(t, func(w http.ResponseWriter, r *http.Request) {
+		if r.URL.Query().Get("at") != address && refused.Add(1) <= 12 {
 			http.Error(w, "not yet", http.StatusServiceUnavailable)
 		}
 	})
-	slow.Checks = harness.HTTPCheck("healthz", url)
+	slow.Checks = harness.HTTPCheck("healthz", url+"/?at=${address}")
 	h.Define(harness.Application{Name: "shop", Components: []harness.Component{slow}})
 	traffic := h.Traffic("web", address)
 	d := h.Deploy("shop", "v2")
 	h.Ends(d.ID, harness.End{Status: "completed", Path: harness.Forward})
 	traffic.Undisturbed()
 	h.Serves(address, "v2")
-	if asked() < 14 {
-		t.Errorf("the check was asked %d times", asked())
+	if got := refused.Load(); got < 14 {
+		t.Errorf("the candidate was asked %d times", got)
 	}
 	bad := harness.First(h.Events(d.ID), 0, harness.With("check.status", "status", "unhealthy"))
 	if good := harness.First(h.Events(d.ID), bad, harness.With("check.status", "status", "healthy")); bad < 0 || good < bad {
@@ -185,7 +187,7 @@ func TestEnvironmentHold(t *testing.T) {
 	h.Artifact("v2")
 	var down atomic.Bool
 	down.Store(true)
-	url, _ := scripted(t, func(_ int, w http.ResponseWriter) {
+	url := scripted(t, func(w http.ResponseWriter, _ *http.Request) {
 		if down.Load() {
 			http.Error(w, "the database is away", http.StatusServiceUnavailable)
 		}
@@ -208,16 +210,12 @@ func TestEnvironmentHold(t *testing.T) {
 	h.Serves(address, "v2")
 }
 
-// scripted is an HTTP server of the test's own; answer is given the number of
-// the request, from 0. asked returns how many there were.
-func scripted(t *testing.T, answer func(nth int, w http.ResponseWriter)) (url string, asked func() int) {
+// scripted is an HTTP server of the test's own.
+func scripted(t *testing.T, answer http.HandlerFunc) (url string) {
 	t.Helper()
-	var count atomic.Int64
-	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
-		answer(int(count.Add(1)-1), w)
-	}))
+	server := httptest.NewServer(answer)
 	t.Cleanup(server.Close)
-	return server.URL, func() int { return int(count.Load()) }
+	return server.URL
 }
 
 // TestStageDeadline ends a deployment whose checks never pass.
@@ -226,11 +224,11 @@ func TestStageDeadline(t *testing.T) {
 	h, address, _ := shop(t, "v1")
 	h.Artifact("v2")
 	h.Sicken("web", "v2")
-	h.Define(harness.Application{Name: "shop", Timeouts: map[string]string{"deploying": "1s"}, Components: []harness.Component{{Name: "web", Listen: address}}})
+	h.Define(harness.Application{Name: "shop", Timeouts: map[string]string{"deploying": "4s"}, Components: []harness.Component{{Name: "web", Listen: address}}})
 	pid := h.Serves(address, "v1")
 	d := h.Deploy("shop", "v2")
 	d = h.Ends(d.ID, harness.End{
-		Status: "rolled_back", Reason: `^back on v1: component web: deploying took longer than 1s: check healthz .*status 503`,
+		Status: "rolled_back", Reason: `^back on v1: component web: deploying took longer than 4s: check healthz .*status 503`,
 		Path: []string{"preparing", "deploying", "rolling_back", "rolled_back"},
 	})
 	if d.Failure == nil || d.Failure.Code != "DEADLINE" || !strings.Contains(d.Failure.Suggestion, "policy.timeouts") {

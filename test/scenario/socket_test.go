@@ -125,7 +125,7 @@ func bare(events []apiv1.Event) []apiv1.Event {
 
 // drain reads until the connection ends, and returns the seq of the last row
 // and whether the client was told that it is slow.
-func (s *socket) drain(last uint64) (seq uint64, told bool) {
+func (s *socket) drain() (last uint64, told bool) {
 	s.t.Helper()
 	for {
 		e, err := s.next()
