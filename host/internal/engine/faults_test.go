@@ -85,9 +85,9 @@ func (w *world) hang(ctx context.Context, call string) {
 
 // babble is more than anybody wants to hear, before and after the event.
 func babble(events []sdk.Event) []sdk.Event {
-	long := strings.Repeat("long ", 200_000)
+	long := strings.Repeat("long ", 20_000)
 	var all []sdk.Event
-	for i := range 3000 {
+	for i := range 1200 {
 		all = append(all, sdk.Event{Resource: &sdk.Resource{ID: fmt.Sprint("r", i), Kind: "process", Name: "r", Health: sdk.ResourceReady}})
 	}
 	all = append(all, sdk.Event{Resource: &sdk.Resource{ID: "r1", Health: sdk.ResourceReady, Reason: "x", Message: long}})
@@ -95,8 +95,8 @@ func babble(events []sdk.Event) []sdk.Event {
 		if event.Outcome != nil && event.Outcome.Failure != nil {
 			outcome, failure := *event.Outcome, *event.Outcome.Failure
 			failure.Message += long
-			failure.Logs = slices.Repeat([]sdk.LogLine{{Line: long[:20_000]}}, 1000)
-			failure.Events = slices.Repeat([]string{long[:20_000]}, 1000)
+			failure.Logs = slices.Repeat([]sdk.LogLine{{Line: long[:20_000]}}, 300)
+			failure.Events = slices.Repeat([]string{long[:20_000]}, 300)
 			outcome.Failure = &failure
 			event.Outcome = &outcome
 		}
@@ -188,27 +188,33 @@ func (w *world) open(component string) bool {
 func (p platform) WatchTarget(ctx context.Context, r sdk.WatchTargetRequest, sink sdk.Sink) error {
 	p.mu.Lock()
 	life, told := p.lives, len(p.drifts)
+	standing := append([]string(nil), p.drifts...)
 	p.watchers++
 	p.mu.Unlock()
 	name := r.Target.Component
-	if err := sink(sdk.Event{State: &sdk.State{Resources: []sdk.Resource{
+	first := []sdk.Event{{State: &sdk.State{Resources: []sdk.Resource{
 		{ID: name + "-1", Kind: "process", Name: name, Health: sdk.ResourceReady},
-	}}}); err != nil {
+	}}}}
+	for n, component := range standing { // for those who were not there
+		if component == name {
+			first = append(first, mallory(n))
+		}
+	}
+	if err := sink(first...); err != nil {
 		return err
 	}
 	for {
 		p.mu.Lock()
-		changed, alive, drifts := p.changed, p.lives == life, p.drifts[told:]
-		told = len(p.drifts)
+		changed, alive, drifts := p.changed, p.lives == life, p.drifts
 		p.mu.Unlock()
 		if !alive {
 			return fmt.Errorf("watch: %w", sdk.ErrPluginGone)
 		}
-		for _, component := range drifts {
-			if component != name {
+		for ; told < len(drifts); told++ {
+			if drifts[told] != name {
 				continue
 			}
-			if err := sink(sdk.Event{Drift: &sdk.Drift{By: "mallory", Message: "content changed"}}); err != nil {
+			if err := sink(mallory(told)); err != nil {
 				return err
 			}
 		}
@@ -218,6 +224,10 @@ func (p platform) WatchTarget(ctx context.Context, r sdk.WatchTargetRequest, sin
 		case <-changed:
 		}
 	}
+}
+
+func mallory(n int) sdk.Event {
+	return sdk.Event{Drift: &sdk.Drift{By: "mallory", Message: fmt.Sprintf("content changed (%d)", n)}}
 }
 
 // Logs sends the last line of a component.

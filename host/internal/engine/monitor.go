@@ -20,6 +20,9 @@ type monitor struct {
 	checkups []*checkup
 	running  sync.WaitGroup
 	cancel   context.CancelFunc
+
+	mu   sync.Mutex
+	told map[string]map[sdk.Drift]bool // by component: what its platform has reported
 }
 
 // watchCurrent starts the monitor of the current deployment, if it is not there.
@@ -187,7 +190,7 @@ func (m *monitor) record(name string, events []sdk.Event, token []byte) []byte {
 					applyResources(c, component, e.State.Resources, true)
 				case e.Resource != nil:
 					applyResources(c, component, []sdk.Resource{*e.Resource}, false)
-				case e.Drift != nil:
+				case e.Drift != nil && m.news(name, *e.Drift, events[0].State != nil):
 					m.o.driftEvent(c, name, *e.Drift)
 				}
 			}
@@ -198,6 +201,25 @@ func (m *monitor) record(name string, events []sdk.Event, token []byte) []byte {
 	}
 	return token
 }
+
+// news says whether a drift was not reported yet. A stream that begins anew, with a
+// State, repeats what stands: for us who may have been away when it was told.
+func (m *monitor) news(component string, drift sdk.Drift, repeats bool) bool {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.told == nil {
+		m.told = map[string]map[sdk.Drift]bool{}
+	}
+	known := m.told[component][drift]
+	if m.told[component] == nil || len(m.told[component]) > maxTold {
+		m.told[component] = map[sdk.Drift]bool{}
+	}
+	m.told[component][drift] = true
+	return !known || !repeats
+}
+
+// maxTold bounds what is remembered of a platform that reports without end.
+const maxTold = 100
 
 // driftEvent adds the row of a drift that the platform reported.
 func (o *owner) driftEvent(c *change, component string, drift sdk.Drift) {

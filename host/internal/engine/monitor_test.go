@@ -1,6 +1,7 @@
 package engine_test
 
 import (
+	"slices"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -70,6 +71,43 @@ func TestDriftNamesWhoDidIt(t *testing.T) {
 		}
 		return false
 	})
+}
+
+// A stream that begins anew repeats what stands: that is no second event, but to a
+// host that was not there it is the first.
+func TestDriftIsReportedOncePerHost(t *testing.T) {
+	t.Parallel()
+	r := newRig(t).run()
+	d := r.await(r.start("v1", `{"web":{"content":"a"}}`).ID, 1)
+	watched := func(count int) {
+		t.Helper()
+		r.poll("a stream of what runs", func() (opened bool) {
+			r.world.with(func() { opened = r.world.watchers >= count })
+			return opened
+		})
+	}
+	told := func() (messages []string) {
+		for _, p := range payloads[deployment.DriftPayload](r, d.ID, deployment.EventTargetDrift) {
+			if p.By == "mallory" {
+				messages = append(messages, p.Message)
+			}
+		}
+		return messages
+	}
+	first, second := mallory(0).Drift.Message, mallory(1).Drift.Message
+	watched(1)
+	r.world.change("web", "hotfix")
+	r.poll("who did it", func() bool { return slices.Contains(told(), first) })
+	r.world.with(r.world.die)
+	watched(2)
+	r.world.change("web", "another") // an event after the repeated one
+	r.poll("what was new", func() bool { return slices.Contains(told(), second) })
+	if diff := cmp.Diff([]string{first, second}, told()); diff != "" {
+		t.Error(diff)
+	}
+	r.stop()
+	r.run()
+	r.poll("what a new host is told", func() bool { return len(told()) >= 4 })
 }
 
 // What drifted is not unchanged: the same release is brought there again.
