@@ -1,0 +1,85 @@
+package conformance_test
+
+import (
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"testing"
+
+	"github.com/apm-deploy/apm/sdk"
+	"github.com/apm-deploy/apm/sdk/plugintest"
+)
+
+const secret = "canary-7c1e90"
+
+// binary returns the zipapp. Where it was not built, it is; only a machine without
+// Python is excused, and never CI.
+func binary(t *testing.T) string {
+	t.Helper()
+	python := os.Getenv("PYTHON")
+	if python == "" {
+		python = "python3"
+	}
+	if _, err := exec.LookPath(python); err != nil && os.Getenv("CI") != "true" {
+		t.Skipf("needs Python: %v", err)
+	}
+	if output, err := exec.CommandContext(t.Context(), "make", "-C", "..", "build", "PYTHON="+python).CombinedOutput(); err != nil {
+		t.Fatalf("make build: %v\n%s", err, output)
+	}
+	path, err := filepath.Abs("../bin/apm-plugin-symlink-python")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return path
+}
+
+// TestConformance runs every case of the contract that a process can show.
+func TestConformance(t *testing.T) {
+	command := binary(t)
+	root := t.TempDir()
+	one, two := files(t, "one", 3), files(t, "two", 5)
+	plugintest.Run(t, plugintest.Config{
+		Command:    []string{command},
+		Platform:   fmt.Appendf(nil, `{"root": %q}`, root),
+		SpecV1:     spec(one),
+		SpecV2:     spec(two),
+		SpecBad:    fmt.Appendf(nil, `{"source": %q, "env": {"NO NAME": "x"}}`, one),
+		SpecChatty: spec(files(t, "many", 10_000)), // a line in the log for each
+		Secrets:    []string{secret},
+		ChangeFiles: func(t *testing.T) {
+			index := filepath.Join(one, "index.html")
+			write(t, index, "changed")
+			t.Cleanup(func() { write(t, index, "one") })
+		},
+		ChangeLive: func(t *testing.T, target sdk.Target) {
+			current := filepath.Join(root, target.Application, target.Environment, target.Component, "current")
+			write(t, filepath.Join(current, "index.html"), "changed by hand")
+		},
+	})
+}
+
+func spec(source string) []byte {
+	return fmt.Appendf(nil, `{"source": %q, "env": {"TOKEN": %q}}`, source, secret)
+}
+
+// files makes a directory with a file and a number of links to it, which cost less
+// than files.
+func files(t *testing.T, content string, links int) string {
+	t.Helper()
+	dir := t.TempDir()
+	write(t, filepath.Join(dir, "index.html"), content)
+	for n := range links {
+		if err := os.Symlink("index.html", filepath.Join(dir, fmt.Sprintf("page-%d.html", n))); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return dir
+}
+
+func write(t *testing.T, path, content string) {
+	t.Helper()
+	if err := os.WriteFile(path, []byte(content), 0o600); err != nil {
+		t.Fatal(err)
+	}
+}
