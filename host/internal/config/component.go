@@ -52,14 +52,10 @@ func (w *work) platformOf(o *object, c component) (string, bool) {
 		}
 		return name, w.checkPlatform(o.attrs["platform"].at, name)
 	}
-	if w.fill == "" && w.last != nil {
-		for _, before := range w.last.Components {
-			if before.Name == c.name {
-				w.fill = before.Platform
-			}
-		}
-	}
+	before := w.ranOn(c.name)
 	switch {
+	case w.asked == "" && before != "" && w.last.Environment == w.env, w.fill == "" && before != "":
+		return before, true
 	case w.fill != "":
 		w.filled = true
 		return w.fill, w.checkPlatform(field("platform"), w.fill)
@@ -70,6 +66,20 @@ func (w *work) platformOf(o *object, c component) (string, bool) {
 		w.ps.add(c.at, `add platform = "…", or name one with the request, or set default_platform in deployment {} of `+w.config.File, "component %s names no platform", quote(c.name))
 	}
 	return "", false
+}
+
+// ranOn is the platform of a component of the last deployment, if there still is
+// such a platform: what names none stays where it is, and needs naming once only.
+func (w *work) ranOn(component string) string {
+	if w.last == nil {
+		return ""
+	}
+	for _, before := range w.last.Components {
+		if _, known := w.config.Platform(before.Platform); known && before.Name == component {
+			return before.Platform
+		}
+	}
+	return ""
 }
 
 // schema asks for the platform's spec once per definition.

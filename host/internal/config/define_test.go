@@ -222,6 +222,39 @@ func TestDefineFromRequestAlone(t *testing.T) {
 	}
 }
 
+// A platform needs naming once only: a component that names none stays where it
+// is in that environment.
+func TestDefineStaysOnItsPlatform(t *testing.T) {
+	t.Parallel()
+	a := applications(t, write(t, map[string]string{
+		"applications/shop.hcl": "application \"shop\" {\n  component \"web\" {\n    spec {}\n  }\n}\n",
+	}))
+	last := define(t, a, deployment.Request{Name: "shop", Version: "v1", Environment: "prod", Platform: "prod-eu"}, nil)
+	gone := last
+	gone.Components = []deployment.ComponentDefinition{{Name: "web", Platform: "gone"}}
+	for name, c := range map[string]struct {
+		request  deployment.Request
+		last     *deployment.Definition
+		platform string // the default needs a command
+	}{
+		"the same environment": {deployment.Request{Environment: "prod"}, &last, "prod-eu"},
+		"another is named":     {deployment.Request{Environment: "prod", Platform: "kubernetes"}, &last, "kubernetes"},
+		"another environment":  {deployment.Request{Environment: "test"}, &last, ""},
+		"it is gone":           {deployment.Request{Environment: "prod"}, &gone, ""},
+		"nothing before":       {deployment.Request{Environment: "prod"}, nil, ""},
+	} {
+		c.request.Name, c.request.Version = "shop", "v2"
+		def, _, err := a.Define(t.Context(), c.request, c.last)
+		if c.platform == "" {
+			if err == nil || !strings.Contains(err.Error(), `missing "command"`) {
+				t.Errorf("%s: %v", name, err)
+			}
+		} else if err != nil || def.Components[0].Platform != c.platform {
+			t.Errorf("%s: %+v, %v", name, def.Components, err)
+		}
+	}
+}
+
 // The platform of the last deployment is not there any more.
 func TestDefineLastPlatformGone(t *testing.T) {
 	t.Parallel()
