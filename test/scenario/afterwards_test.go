@@ -116,8 +116,15 @@ func TestDrift(t *testing.T) {
 	h.Await(d.ID, over.Seq, looked)
 	seen(t, h, "web has drifted while nobody looked", drifted)
 
-	// The same version again puts it right.
-	h.Quickly("shop", "v1")
+	// The same version again is not unchanged, and puts it right; a dry run of it
+	// does nothing of the kind.
+	pid := h.Serves(address, "v1")
+	told(t, h.Must(0, "deploy", "start", "--name", "shop", "--version", "v1", "--dry-run"), "web (process): deploy")
+	seen(t, h, "a dry run changes nothing", drifted)
+	again := h.Quickly("shop", "v1")
+	if got := statuses(again)["web"]; got != "completed" || h.Serves(address, "v1") == pid {
+		t.Errorf("web is %s, and instance %s answers as before", got, pid)
+	}
 	seen(t, h, "the deployment put it right", func(target apiv1.Target) bool { return len(target.Drifted) == 0 })
 	h.Serves(address, "v1")
 }

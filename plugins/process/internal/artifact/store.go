@@ -81,10 +81,13 @@ func (s Store) Observe(digest string, o *Observer) (files string, changed []stri
 	return got.Digest(), changed, err
 }
 
-// Add puts the directory or archive at source into the store and returns its
-// digest and that of its files. The claim keeps it from being pruned until its
-// component takes it. Mistakes in the artifact are an [*InvalidError].
-func (s Store) Add(ctx context.Context, source, claim string) (digest, files string, err error) {
+// Add puts the directory or archive at source into the store and returns the
+// name of its copy there and the digest of its files. The name is the digest of
+// source; where that copy was changed meanwhile it stays as it is, since something
+// may run from it, and another one gets a number behind the digest. The claim
+// keeps it from being pruned until its component takes it. Mistakes in the
+// artifact are an [*InvalidError].
+func (s Store) Add(ctx context.Context, source, claim string) (name, files string, err error) {
 	if err := os.MkdirAll(s.Dir, 0o711); err != nil {
 		return "", "", fmt.Errorf("make artifact directory: %w", err)
 	}
@@ -93,7 +96,10 @@ func (s Store) Add(ctx context.Context, source, claim string) (digest, files str
 		return "", "", fmt.Errorf("make artifact directory: %w", err)
 	}
 	defer func() { _ = os.RemoveAll(temp) }()
-	digest, err = load(ctx, source, temp, s.intact)
+	digest, err := load(ctx, source, temp, func(digest string) bool {
+		_, there := s.copyOf(digest)
+		return there
+	})
 	if err != nil {
 		return "", "", err
 	}
@@ -102,20 +108,35 @@ func (s Store) Add(ctx context.Context, source, claim string) (digest, files str
 		return "", "", err
 	}
 	defer lock.Unlock()
-	if err := s.claim(digest, claim); err == nil && s.intact(digest) {
-		m, err := s.Manifest(digest)
-		return digest, m.Digest(), err
+	name, there := s.copyOf(digest)
+	var m Manifest
+	if there {
+		m, err = s.Manifest(name)
+	} else {
+		m, err = place(ctx, temp, s.Dir, name)
 	}
-	m, err := place(ctx, temp, s.Dir, digest)
 	if err != nil {
 		return "", "", err
 	}
-	return digest, m.Digest(), s.claim(digest, claim)
+	return name, m.Digest(), s.claim(name, claim)
 }
 
-// place moves what was unpacked in temp to its final name. What lies there and
-// is not intact gives way; processes that run from it keep their open files.
-func place(ctx context.Context, temp, dir, digest string) (Manifest, error) {
+// copyOf returns the name of the intact copy of an artifact, or the name that
+// another copy gets.
+func (s Store) copyOf(digest string) (name string, there bool) {
+	for name, n := digest, 2; ; n++ {
+		if s.intact(name) {
+			return name, true
+		}
+		if _, err := os.Lstat(filepath.Join(s.Dir, name)); err != nil {
+			return name, false
+		}
+		name = fmt.Sprintf("%s-%d", digest, n)
+	}
+}
+
+// place moves what was unpacked in temp to its final name, which is free.
+func place(ctx context.Context, temp, dir, name string) (Manifest, error) {
 	m, err := scan(ctx, filepath.Join(temp, filesName))
 	if err != nil {
 		return m, err
@@ -133,15 +154,7 @@ func place(ctx context.Context, temp, dir, digest string) (Manifest, error) {
 	if err != nil {
 		return m, fmt.Errorf("store artifact: %w", err)
 	}
-	final := filepath.Join(dir, digest)
-	if _, err := os.Lstat(final); err == nil {
-		trash := temp + ".old"
-		if err := os.Rename(final, trash); err != nil {
-			return m, fmt.Errorf("store artifact: %w", err)
-		}
-		defer func() { _ = os.RemoveAll(trash) }()
-	}
-	if err := os.Rename(temp, final); err != nil {
+	if err := os.Rename(temp, filepath.Join(dir, name)); err != nil {
 		return m, fmt.Errorf("store artifact: %w", err)
 	}
 	return m, nil
@@ -152,8 +165,8 @@ func (s Store) intact(digest string) bool {
 	return err == nil && len(changed) == 0
 }
 
-func (s Store) claim(digest, name string) error {
-	file := filepath.Join(s.Dir, digest, claimsName, name)
+func (s Store) claim(name, claim string) error {
+	file := filepath.Join(s.Dir, name, claimsName, claim)
 	if err := os.WriteFile(file, nil, 0o600); err != nil {
 		return fmt.Errorf("claim artifact: %w", err)
 	}

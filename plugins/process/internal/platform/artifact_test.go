@@ -127,6 +127,33 @@ func TestChangedFilesAreDrift(t *testing.T) {
 	}
 }
 
+// TestChangedFilesAreDeployedAnew: the same version again is another release
+// than the one whose files were changed, and looking at it changes nothing.
+func TestChangedFilesAreDeployedAnew(t *testing.T) {
+	t.Parallel()
+	b := newBed(t)
+	source := b.artifact("v1")
+	b.settled("v1", source)
+	_, first := b.resolve("v1", source)
+	to := target("v1", nil)
+	found, err := filepath.Glob(filepath.Join(b.stateDir, "inst-1", "artifacts", "*", "files", "version"))
+	if err != nil || len(found) != 1 {
+		t.Fatal(found, err)
+	}
+	write(t, found[0], "v9", 0o644)
+	changed, err := b.Probe(t.Context(), sdk.ProbeRequest{Target: to})
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, again := b.resolve("v1", source)
+	if again.Digest == first.Digest {
+		t.Error("the release is the one whose files were changed")
+	}
+	if now, err := b.Probe(t.Context(), sdk.ProbeRequest{Target: to}); err != nil || now.ObservedDigest != changed.ObservedDigest {
+		t.Errorf("resolving it has changed what serves: %v", err)
+	}
+}
+
 func TestResolveNamesWhatIsWrongWithAnArtifact(t *testing.T) {
 	t.Parallel()
 	b := newBed(t)

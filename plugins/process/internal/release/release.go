@@ -38,7 +38,7 @@ type Release struct {
 	Directory    string            `json:"directory"`  // absolute, or relative to the artifact's files
 	Env          map[string]string `json:"env,omitempty"`
 	Replicas     int               `json:"replicas"`
-	Artifact     string            `json:"artifact,omitempty"` // sha256 of the archive or the tree; "" for none
+	Artifact     string            `json:"artifact,omitempty"` // its name in the store: sha256 of the archive or the tree; "" for none
 	Ports        []Port            `json:"ports,omitempty"`    // see SortPorts: the first is $PORT
 	StopTimeout  time.Duration     `json:"stop_timeout"`
 	Drain        time.Duration     `json:"drain"`
@@ -120,7 +120,10 @@ func (r Release) View() map[string]string {
 		view["port."+port.Name] = port.Listen + " " + port.Protocol
 	}
 	if r.Artifact != "" {
-		view["artifact"] = "sha256:" + r.Artifact
+		digest, copied, more := strings.Cut(r.Artifact, "-")
+		if view["artifact"] = "sha256:" + digest; more {
+			view["artifact"] += " (copy " + copied + ")" // the files of those before it were changed
+		}
 	} else {
 		view["executable"] = r.Executable + " " + r.Files
 	}
