@@ -21,7 +21,29 @@ type tally struct {
 	total, rollbacks int
 	seconds          float64
 	ended            time.Time // the last one; zero while none has
-	open             bool
+	// of are the applications that have the version, each with when its last
+	// deployment of it ended.
+	of map[string]moment
+}
+
+// moment is when an application's last deployment of a version ended; one that
+// has not ended is newest.
+type moment struct {
+	ended time.Time
+	open  bool
+}
+
+// seen notes a deployment of an application.
+func (t *tally) seen(application string, ended time.Time, open bool) {
+	if t.of == nil {
+		t.of = map[string]moment{}
+	}
+	m := t.of[application]
+	if ended.After(m.ended) {
+		m.ended = ended
+	}
+	m.open = m.open || open
+	t.of[application] = m
 }
 
 // collectEnded counts what this host ended: the totals by first ends, so that
@@ -56,11 +78,12 @@ func (c *collector) collectEnded(ctx context.Context, out chan<- prometheus.Metr
 		if e.LastEnded.After(t.ended) {
 			t.ended, t.seconds = e.LastEnded, e.LastSeconds
 		}
+		t.seen(e.Application, e.LastEnded, false)
 		results[outcome{e.Application, e.Platform, e.Environment, string(e.Result)}] += e.Count
 	}
 	for _, d := range open {
 		for _, platform := range platformsOf(d) {
-			at(series{platform, d.Environment, d.Version}).open = true
+			at(series{platform, d.Environment, d.Version}).seen(d.Application, time.Time{}, true)
 			for _, result := range deployment.Statuses() {
 				if result.Terminal() {
 					results[outcome{d.Application, platform, d.Environment, string(result)}] += 0
@@ -84,35 +107,39 @@ func (c *collector) collectEnded(ctx context.Context, out chan<- prometheus.Metr
 	return nil
 }
 
-// retire drops the series of all but the newest versions of each platform and
-// environment; what has not ended is newest.
+// retire drops the series that are not among the newest versions of any
+// application on that platform and in that environment.
 func retire(tallies map[series]*tally) {
-	versions := map[[2]string][]series{}
-	for key := range tallies {
-		group := [2]string{key.platform, key.environment}
-		versions[group] = append(versions[group], key)
-	}
-	for _, keys := range versions {
-		if len(keys) <= keptVersions {
-			continue
+	type place struct{ platform, environment, application string }
+	versions := map[place][]series{}
+	for key, t := range tallies {
+		for application := range t.of {
+			at := place{key.platform, key.environment, application}
+			versions[at] = append(versions[at], key)
 		}
+	}
+	kept := map[series]bool{}
+	for at, keys := range versions {
 		slices.SortFunc(keys, func(a, b series) int {
-			ta, tb := tallies[a], tallies[b]
+			ma, mb := tallies[a].of[at.application], tallies[b].of[at.application]
 			switch {
-			case ta.open != tb.open && ta.open:
+			case ma.open != mb.open && ma.open:
 				return -1
-			case ta.open != tb.open:
+			case ma.open != mb.open:
 				return 1
-			case !ta.ended.Equal(tb.ended):
-				return tb.ended.Compare(ta.ended)
+			case !ma.ended.Equal(mb.ended):
+				return mb.ended.Compare(ma.ended)
 			default:
 				return compare(a.version, b.version)
 			}
 		})
-		for _, key := range keys[keptVersions:] {
-			if !tallies[key].open {
-				delete(tallies, key)
-			}
+		for i, key := range keys {
+			kept[key] = kept[key] || i < keptVersions || tallies[key].of[at.application].open
+		}
+	}
+	for key := range tallies {
+		if !kept[key] {
+			delete(tallies, key)
 		}
 	}
 }

@@ -110,16 +110,23 @@ func TestEveryDurationIsInTheHistogram(t *testing.T) {
 	}
 }
 
-// TestVersionSeriesAreBounded: only the last twenty versions keep theirs.
+// TestVersionSeriesAreBounded: only the last twenty versions of an application
+// keep theirs.
 func TestVersionSeriesAreBounded(t *testing.T) {
 	t.Parallel()
 	h := newHost(t, options{anonymous: true})
+	other, err := h.engine.Start(t.Context(), deployment.Request{Name: "other", Version: "1.0", Environment: shop.Environment}, nil, person, nil)
+	ok(t, err)
+	h.complete(other)
 	for i := range 25 {
 		h.complete(h.accept("v" + string(rune('a'+i))))
 	}
 	page := string(h.do(call{path: "/metrics"}).body)
-	if got := strings.Count(page, "\ndeployment_total{"); got != 20 {
-		t.Errorf("%d series, want 20", got)
+	if got := strings.Count(page, "\ndeployment_total{"); got != 21 {
+		t.Errorf("%d series, want 20 of one application and 1 of another", got)
+	}
+	if !strings.Contains(page, `version="1.0"`) {
+		t.Error("the versions of one application pushed out those of another")
 	}
 	if strings.Contains(page, `version="va"`) || !strings.Contains(page, `version="vy"`) {
 		t.Error("kept the oldest instead of the newest")
