@@ -307,3 +307,55 @@ func TestWatchEndsWithItsContext(t *testing.T) {
 		t.Errorf("ended with %v", err)
 	}
 }
+
+// lineEvent is a message with a line.
+func lineEvent(component string, second int, text string) []byte {
+	data, _ := json.Marshal(v1.LogLine{Component: component, Line: text, Time: time.Date(2026, 3, 1, 12, 0, second, 0, time.UTC)})
+	event, _ := json.Marshal(v1.Event{Type: "log", DeploymentID: "d1", Ephemeral: true, Data: data})
+	return event
+}
+
+// TestFollowLogsResumes plays a host that is cut, and tells the last seconds once
+// more: two lines alike at the same time are two, one that was seen is one, and one
+// that was late is not lost.
+func TestFollowLogsResumes(t *testing.T) {
+	t.Parallel()
+	asked := make(chan string, 10)
+	tell := func(conn *websocket.Conn, r *http.Request, events ...[]byte) {
+		asked <- r.URL.Path + " " + r.URL.Query().Get("tail") + " " + r.URL.Query().Get("since") + " " + r.URL.Query().Get("component")
+		for _, e := range events {
+			_ = conn.Write(context.Background(), websocket.MessageText, e)
+		}
+	}
+	c := script(t,
+		func(conn *websocket.Conn, r *http.Request) {
+			tell(conn, r, lineEvent("web", 1, "a"), lineEvent("web", 9, "b"), lineEvent("db", 2, "x"))
+		},
+		func(conn *websocket.Conn, r *http.Request) {
+			tell(conn, r, lineEvent("db", 2, "x"), lineEvent("db", 5, "late"), lineEvent("web", 9, "b"), lineEvent("web", 9, "b"), lineEvent("web", 9, "c"))
+		},
+		func(conn *websocket.Conn, r *http.Request) {
+			tell(conn, r, lineEvent("db", 5, "late"), lineEvent("web", 9, "b"), lineEvent("web", 9, "b"), lineEvent("web", 9, "c"), lineEvent("web", 10, "end"))
+			_, _, _ = conn.Read(context.Background())
+		},
+	)
+	var got []string
+	ok(t, c.FollowLogs(t.Context(), "d1", client.LogOptions{Component: "some", Tail: 7}, func(line v1.LogLine) error {
+		got = append(got, line.Component+" "+line.Line)
+		if line.Line == "end" {
+			return client.ErrStop
+		}
+		return nil
+	}))
+	if diff := cmp.Diff([]string{"web a", "web b", "db x", "db late", "web b", "web c", "web end"}, got); diff != "" {
+		t.Errorf("lines (-want +got):\n%s", diff)
+	}
+	close(asked)
+	var questions []string
+	for q := range asked {
+		questions = append(questions, q)
+	}
+	if diff := cmp.Diff([]string{"/ws/logs 7  some", "/ws/logs  2026-03-01T12:00:04Z some", "/ws/logs  2026-03-01T12:00:04Z some"}, questions); diff != "" {
+		t.Errorf("asked (-want +got):\n%s", diff)
+	}
+}

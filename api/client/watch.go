@@ -47,7 +47,7 @@ func (c *Client) Watch(ctx context.Context, id string, after uint64, fn func(v1.
 		if w.known {
 			q.Set("after", strconv.FormatUint(w.last, 10))
 		}
-		return c.listen(ctx, q, w.take)
+		return c.listen(ctx, deploymentsSocket, q, w.take)
 	}, &w.heard)
 }
 
@@ -101,7 +101,7 @@ func (c *Client) WatchFeed(ctx context.Context, o FeedOptions, fn func(v1.Event)
 		set(q, "environment", o.Environment)
 		set(q, "platform", o.Platform)
 		set(q, "after", cursor)
-		return c.listen(ctx, q, func(e v1.Event) error {
+		return c.listen(ctx, deploymentsSocket, q, func(e v1.Event) error {
 			heard = true
 			repeated := !e.Ephemeral && e.Seq <= seen[e.DeploymentID]
 			if !repeated {
@@ -160,11 +160,17 @@ func final(status int) bool {
 		status != http.StatusRequestTimeout && status != http.StatusTooManyRequests
 }
 
+// Paths that speak WebSocket.
+const (
+	deploymentsSocket = "/ws/deployments"
+	logsSocket        = "/ws/logs"
+)
+
 // listen connects and takes messages until the connection ends.
-func (c *Client) listen(ctx context.Context, query url.Values, take func(v1.Event) error) error {
+func (c *Client) listen(ctx context.Context, path string, query url.Values, take func(v1.Event) error) error {
 	target := *c.base
 	target.Scheme = strings.Replace(target.Scheme, "http", "ws", 1)
-	target.Path += "/ws/deployments"
+	target.Path += path
 	target.RawQuery = query.Encode()
 	header := http.Header{}
 	c.headers(header)

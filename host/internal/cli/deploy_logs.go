@@ -2,8 +2,8 @@ package cli
 
 import (
 	"context"
+	"errors"
 	"fmt"
-	"maps"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -34,6 +34,9 @@ func newDeployLogs(s *session) *cobra.Command {
 			if q.tail < 0 || q.tail > maxTail {
 				return usage(fmt.Errorf("--tail %d: write a number from 1 to %d", q.tail, maxTail))
 			}
+			if q.follow && q.previous {
+				return usage(errors.New("--follow and --previous exclude each other: instances that ended write no more"))
+			}
 			c, err := s.connect()
 			if err != nil {
 				return err
@@ -51,73 +54,45 @@ func newDeployLogs(s *session) *cobra.Command {
 	return cmd
 }
 
-// followEvery is how often new lines are asked for.
-const followEvery = time.Second
-
 func (s *session) deployLogs(ctx context.Context, c *client.Client, id string, q *logQuery) error {
 	options := client.LogOptions{Component: q.component, Resource: q.resource, Tail: q.tail, Previous: q.previous}
 	if q.since > 0 {
 		options.Since = time.Now().Add(-q.since)
 	}
+	if q.follow {
+		err := s.followLogs(ctx, c, id, options)
+		if ctx.Err() != nil {
+			return exitWith(ExitDetached)
+		}
+		return err
+	}
 	list, err := c.Logs(ctx, id, options)
 	if err != nil {
 		return err
 	}
-	if !q.follow {
-		return s.print(list, elements(list.Lines), func(g *output.Grid) {
-			for _, line := range list.Lines {
-				g.Title("%s", logLine(line))
-			}
-		})
-	}
-	err = s.followLogs(ctx, c, id, options, list.Lines)
-	if ctx.Err() != nil {
-		return exitWith(ExitDetached)
-	}
-	return err
+	return s.print(list, elements(list.Lines), func(g *output.Grid) {
+		for _, line := range list.Lines {
+			g.Title("%s", logLine(line))
+		}
+	})
 }
 
-// followLogs shows lines and asks for newer ones until ctx ends. A line that
-// was shown has the time and the text of one asked for again.
-func (s *session) followLogs(ctx context.Context, c *client.Client, id string, options client.LogOptions, lines []apiv1.LogLine) error {
-	printer := output.Printer{Options: s.format, Out: s.out}
-	ticker := time.NewTicker(followEvery)
-	defer ticker.Stop()
-	shown := map[apiv1.LogLine]bool{}
-	for {
-		for _, line := range lines {
-			key := line
-			key.Time = line.Time.UTC()
-			if shown[key] {
-				continue
-			}
-			shown[key] = true
-			if line.Time.After(options.Since) {
-				options.Since = line.Time
-			}
-			var err error
-			if s.format.Machine() {
-				err = printer.Line(line)
-			} else {
-				_, err = fmt.Fprintln(s.out, logLine(line))
-			}
-			if err != nil {
-				return err
-			}
-		}
-		maps.DeleteFunc(shown, func(line apiv1.LogLine, _ bool) bool { return line.Time.Before(options.Since) })
-		select {
-		case <-ctx.Done():
-			return ctx.Err()
-		case <-ticker.C:
-		}
-		options.Tail = maxTail
-		list, err := c.Logs(ctx, id, options)
-		if err != nil {
-			return err
-		}
-		lines = list.Lines
+// followLogs shows lines as they are written, until ctx ends. What cannot be
+// followed is said at once; a connection that breaks later is mended.
+func (s *session) followLogs(ctx context.Context, c *client.Client, id string, options client.LogOptions) error {
+	probe := options
+	probe.Tail = 1
+	if _, err := c.Logs(ctx, id, probe); err != nil {
+		return err
 	}
+	printer := output.Printer{Options: s.format, Out: s.out}
+	return c.FollowLogs(ctx, id, options, func(line apiv1.LogLine) error {
+		if s.format.Machine() {
+			return printer.Line(line)
+		}
+		_, err := fmt.Fprintln(s.out, logLine(line))
+		return err
+	})
 }
 
 // maxTail is the most lines that the host gives at once.

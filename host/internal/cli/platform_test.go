@@ -34,10 +34,11 @@ type memory struct {
 	running map[string]string // content by component
 	ended   map[string]chan struct{}
 	outcome map[string]*sdk.Outcome
+	changed chan struct{} // closed and made anew when something is deployed
 }
 
 func newMemory() *memory {
-	return &memory{running: map[string]string{}, ended: map[string]chan struct{}{}, outcome: map[string]*sdk.Outcome{}}
+	return &memory{running: map[string]string{}, ended: map[string]chan struct{}{}, outcome: map[string]*sdk.Outcome{}, changed: make(chan struct{})}
 }
 
 // Get and Await make it the engine's only platform.
@@ -115,6 +116,8 @@ func (m *memory) Deploy(_ context.Context, r sdk.DeployRequest) (sdk.Handle, err
 		}}), nil
 	default:
 		m.running[r.Target.Component] = r.Target.Version + " " + s.Content
+		close(m.changed)
+		m.changed = make(chan struct{})
 		return m.begin(r.Operation, &sdk.Outcome{Result: sdk.ResultSucceeded, Message: "it runs", Revision: r.Target.Version}), nil
 	}
 }
@@ -184,6 +187,29 @@ func (m *memory) Recover(_ context.Context, r sdk.RecoverRequest) (sdk.Recovery,
 	}
 }
 
-func (m *memory) Logs(_ context.Context, _ sdk.LogsRequest, send func(...sdk.LogLine) error) error {
-	return send(sdk.LogLine{Resource: "web-1", Line: "hello \x1b[2Jworld", Time: time.Now()})
+// Logs has one line of before, and one more for each deployment that begins while
+// it is followed.
+func (m *memory) Logs(ctx context.Context, r sdk.LogsRequest, send func(...sdk.LogLine) error) error {
+	m.mu.Lock()
+	content, changed := m.running[r.Target.Component], m.changed
+	m.mu.Unlock()
+	if err := send(sdk.LogLine{Resource: "web-1", Line: "hello \x1b[2Jworld", Time: time.Now()}); err != nil || !r.Follow {
+		return err
+	}
+	for {
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-changed:
+		}
+		m.mu.Lock()
+		before := content
+		content, changed = m.running[r.Target.Component], m.changed
+		m.mu.Unlock()
+		if content != before {
+			if err := send(sdk.LogLine{Resource: "web-1", Line: "now " + content, Time: time.Now()}); err != nil {
+				return err
+			}
+		}
+	}
 }

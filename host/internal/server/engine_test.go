@@ -18,6 +18,7 @@ import (
 type engine struct {
 	host   *host
 	starts atomic.Int64
+	lines  chan deployment.LogLine // written while somebody follows; closed: nothing runs any more
 }
 
 // Start stores a deployment of one component.
@@ -157,12 +158,25 @@ func (e *engine) PlanRemove(_ context.Context, target deployment.Target) (deploy
 	return deployment.Plan{Kind: deployment.RunRemove, Target: target, MadeAt: noon}, nil
 }
 
-// Logs has 300 lines of one component.
-func (e *engine) Logs(_ context.Context, _ string, _ deployment.LogQuery, send func(string, ...deployment.LogLine) error) error {
+// Logs has 300 lines of one component, and those that a test writes.
+func (e *engine) Logs(ctx context.Context, _ string, query deployment.LogQuery, send func(string, ...deployment.LogLine) error) error {
 	for i := range 300 {
 		line := deployment.LogLine{Resource: "instance-1", Line: fmt.Sprintf("line %d", i), Time: noon.Add(time.Duration(i) * time.Second), Stream: "stdout"}
 		if err := send("web", line); err != nil {
 			return err
+		}
+	}
+	for query.Follow {
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case line, more := <-e.lines:
+			if !more {
+				return nil
+			}
+			if err := send("web", line); err != nil {
+				return err
+			}
 		}
 	}
 	return nil

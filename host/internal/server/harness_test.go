@@ -79,7 +79,7 @@ func newHost(t *testing.T, o options) *host {
 	ok(t, err)
 	h := &host{T: t, store: &flaky{Store: store}, bus: memory.New(), epochs: map[deployment.Target]uint64{}}
 	h.access = access.New(h.store, access.Config{Anonymous: o.anonymous})
-	h.engine = &engine{host: h}
+	h.engine = &engine{host: h, lines: make(chan deployment.LogLine)}
 	if o.server.Listen == "" {
 		o.server.Listen = "localhost:0"
 	}

@@ -23,6 +23,7 @@ func (s *Server) register() {
 	s.registerDocs()
 	s.route("/metrics", s.serveMetrics)
 	s.route("/ws/deployments", s.serveSocket)
+	s.route("/ws/logs", s.serveLogs)
 }
 
 // document begins the OpenAPI document; the operations add themselves.

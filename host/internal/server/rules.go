@@ -40,6 +40,7 @@ var rules = map[string]rule{
 	"GET /metrics":      viewer,
 
 	"GET /ws/deployments": viewer,
+	"GET /ws/logs":        reader,
 
 	"POST /api/v1/deployments":                         deployer,
 	"GET /api/v1/deployments":                          viewer,

@@ -21,6 +21,7 @@ type session struct {
 	conn   *websocket.Conn
 	config Config
 	log    *slog.Logger
+	again  string // the parameter with which a new connection goes on
 	sent   func()
 
 	out     chan message
@@ -32,10 +33,12 @@ type session struct {
 	last bool // the read deadline is the last one
 }
 
-// message is one event to be written.
+// message is one event to be written. One without text says that all before it
+// were.
 type message struct {
-	seq  uint64
-	text []byte
+	seq     uint64
+	text    []byte
+	written chan<- struct{}
 }
 
 // How a conversation is closed.
@@ -45,9 +48,9 @@ const (
 )
 
 // newSession returns a session on a connection.
-func newSession(conn *websocket.Conn, config Config, log *slog.Logger, sent func()) *session {
+func newSession(conn *websocket.Conn, config Config, log *slog.Logger, again string, sent func()) *session {
 	return &session{
-		conn: conn, config: config, log: log, sent: sent,
+		conn: conn, config: config, log: log, again: again, sent: sent,
 		out: make(chan message, config.Buffer), ending: make(chan struct{}),
 	}
 }
@@ -141,6 +144,10 @@ func (s *session) write(cancel context.CancelCauseFunc) {
 				return
 			}
 		case m := <-s.out:
+			if m.text == nil {
+				close(m.written)
+				continue
+			}
 			if err := s.put(m.text, s.config.WriteTimeout); err != nil {
 				s.broken.Store(true)
 				cancel(errSlow)
@@ -184,6 +191,22 @@ func (s *session) send(ctx context.Context, event v1.Event) error {
 	}
 }
 
+// flush waits until what was queued is written.
+func (s *session) flush(ctx context.Context) error {
+	written := make(chan struct{})
+	select {
+	case s.out <- message{written: written}:
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	}
+	select {
+	case <-written:
+		return nil
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	}
+}
+
 // offer queues an event if there is room, and says whether there was.
 func (s *session) offer(event v1.Event) bool {
 	m, err := encode(event)
@@ -212,15 +235,15 @@ func (s *session) finish(err error, within time.Duration) {
 	code, text := websocket.CloseInternalServerErr, "internal error"
 	switch {
 	case errors.Is(err, errGoingAway):
-		code, text = websocket.CloseGoingAway, "the host goes away; connect again with after"
+		code, text = websocket.CloseGoingAway, "the host goes away; connect again with "+s.again
 	case errors.Is(err, errRevoked):
 		code, text = websocket.ClosePolicyViolation, err.Error()
-	case errors.Is(err, errCrowded):
+	case errors.Is(err, errCrowded), errors.Is(err, errQuiet):
 		code, text = websocket.CloseTryAgainLater, err.Error()
 	case errors.Is(err, errGone):
 		code, text = websocket.CloseNormalClosure, err.Error()
 	case errors.Is(err, errSlow):
-		code, text = websocket.CloseTryAgainLater, "too slow; connect again with after"
+		code, text = websocket.CloseTryAgainLater, "too slow; connect again with "+s.again
 		if err := s.slow(within); err != nil {
 			return
 		}
@@ -235,7 +258,7 @@ func (s *session) finish(err error, within time.Duration) {
 // slow tells a client that is cut how far it got.
 func (s *session) slow(within time.Duration) error {
 	last := s.lastSeq.Load()
-	data, err := json.Marshal(v1.Slow{LastSeq: last, Message: "too slow; connect again with after"})
+	data, err := json.Marshal(v1.Slow{LastSeq: last, Message: "too slow; connect again with " + s.again})
 	if err != nil {
 		return err
 	}

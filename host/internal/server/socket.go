@@ -33,6 +33,17 @@ func (s *Server) serveSocket(c *fiber.Ctx, who caller) error {
 	if err != nil {
 		return err
 	}
+	return s.upgrade(c, "after", func(ctx context.Context, session *session) error {
+		if want.deploymentID != "" {
+			return s.follow(ctx, session, who, want)
+		}
+		return s.feed(ctx, session, who, want)
+	})
+}
+
+// upgrade makes a WebSocket of the request, on which source speaks until it, the
+// client, or the host ends. again is the parameter with which another one goes on.
+func (s *Server) upgrade(c *fiber.Ctx, again string, source func(context.Context, *session) error) error {
 	if !websocket.IsWebSocketUpgrade(c) {
 		c.Set(fiber.HeaderUpgrade, "websocket")
 		c.Set(fiber.HeaderSecWebSocketVersion, "13")
@@ -47,7 +58,7 @@ func (s *Server) serveSocket(c *fiber.Ctx, who caller) error {
 		}
 	}
 	// The origin was checked already, by a list that lets an absent one pass.
-	upgrade := websocket.New(func(conn *websocket.Conn) { s.converse(conn, who, want) }, websocket.Config{
+	handler := websocket.New(func(conn *websocket.Conn) { s.converse(conn, again, source) }, websocket.Config{
 		WriteBufferSize: 4 << 10,
 		RecoverHandler: func(*websocket.Conn) {
 			if r := recover(); r != nil {
@@ -55,24 +66,19 @@ func (s *Server) serveSocket(c *fiber.Ctx, who caller) error {
 			}
 		},
 	})
-	return upgrade(c)
+	return handler(c)
 }
 
 // converse runs the session of one client.
-func (s *Server) converse(conn *websocket.Conn, who caller, want wanted) {
+func (s *Server) converse(conn *websocket.Conn, again string, source func(context.Context, *session) error) {
 	ctx, cancel := context.WithCancelCause(context.Background())
-	session := newSession(conn.Conn, s.config, s.log, s.metrics.sent)
+	session := newSession(conn.Conn, s.config, s.log, again, s.metrics.sent)
 	if err := s.sockets.enter(session, cancel); err != nil {
 		session.finish(err, closeTime)
 		return
 	}
 	defer s.sockets.leave(session)
-	session.run(ctx, cancel, func(ctx context.Context) error {
-		if want.deploymentID != "" {
-			return s.follow(ctx, session, who, want)
-		}
-		return s.feed(ctx, session, who, want)
-	})
+	session.run(ctx, cancel, func(ctx context.Context) error { return source(ctx, session) })
 }
 
 // tokenHeader is what to do with a token in a URL, where logs would keep it.

@@ -25,8 +25,14 @@ type listener struct {
 	conn *websocket.Conn
 }
 
-// listen connects, or answers with the refusal.
+// listen connects to events, or answers with the refusal.
 func (h *host) listen(query, token string, header http.Header) (*listener, answer) {
+	h.Helper()
+	return h.dial("/ws/deployments"+query, token, header)
+}
+
+// dial connects to a path that speaks WebSocket, or answers with the refusal.
+func (h *host) dial(path, token string, header http.Header) (*listener, answer) {
 	h.Helper()
 	if header == nil {
 		header = http.Header{}
@@ -39,7 +45,7 @@ func (h *host) listen(query, token string, header http.Header) (*listener, answe
 	if host := header.Get("Host"); host != "" {
 		options.Host = host
 	}
-	conn, res, err := websocket.Dial(h.Context(), strings.Replace(h.url, "http", "ws", 1)+"/ws/deployments"+query, options)
+	conn, res, err := websocket.Dial(h.Context(), strings.Replace(h.url, "http", "ws", 1)+path, options)
 	if err != nil {
 		if res == nil {
 			h.Fatal(err)
