@@ -40,7 +40,7 @@ func TestHost(t *testing.T) {
 	}{
 		{"bodies", bodies}, {"queries", queries}, {"access", access}, {"raw", rawRequests}, {"sockets", sockets},
 		{"applications", applications}, {"artifacts", artifacts}, {"usage", usageErrors}, {"commands", commands}, {"prompts", prompts},
-		{"requests", requests},
+		{"requests", requests}, {"outputs", outputs},
 	} {
 		t.Run(group.name, func(t *testing.T) { group.run(t, w) })
 	}
