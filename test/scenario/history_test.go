@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"slices"
 	"strings"
+	"syscall"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -143,6 +144,34 @@ func TestLogs(t *testing.T) {
 	}
 	if r := h.Must(7, "deploy", "logs", d.ID, "--component", "db"); !strings.Contains(r.Stderr, "db") {
 		t.Errorf("logs of a component that is not there: %s", r)
+	}
+}
+
+// TestFollowedLogs goes on over a deployment that replaces the instances and over a
+// host that starts anew, and tells no line twice.
+func TestFollowedLogs(t *testing.T) {
+	t.Parallel()
+	h, _, d := shop(t, "v1")
+	h.Artifact("v2", "v3")
+	follow := h.Begin("deploy", "logs", d[0].ID, "-f", "--component", "web")
+	follow.Says("version=v1")
+	h.Ended(h.DeployRequest(apiv1.StartRequest{Name: "shop", Version: "v2", Policy: []byte(`{"bake":"0s"}`)}).ID)
+	follow.Says("version=v2")
+	h.Stop()
+	h.Start()
+	h.Ended(h.DeployRequest(apiv1.StartRequest{Name: "shop", Version: "v3", Policy: []byte(`{"bake":"0s"}`)}).ID)
+	follow.Says("version=v3")
+	follow.Signal(syscall.SIGINT)
+	r := follow.Wait()
+	if r.Code != 130 {
+		t.Errorf("left with Ctrl-C: %s", r)
+	}
+	shown := map[string]bool{}
+	for line := range strings.Lines(r.Stdout) {
+		if shown[line] {
+			t.Errorf("%q came twice: %s", line, r)
+		}
+		shown[line] = true
 	}
 }
 
