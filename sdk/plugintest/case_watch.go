@@ -91,14 +91,14 @@ func watchTarget(b *bench) {
 	seen := false
 	err := b.client.WatchTarget(ctx, sdk.WatchTargetRequest{Target: r.target, Handle: r.handle}, func(events ...sdk.Event) error {
 		for _, event := range events {
-			if first && event.State == nil {
+			if first && event.State == nil && !event.Heartbeat {
 				return fmt.Errorf("the first event is not a State: %+v", event)
 			}
-			first = false
+			first = first && event.Heartbeat
 			if event.Outcome != nil {
 				return errors.New("an outcome without an operation")
 			}
-			seen = seen || event.Heartbeat
+			seen = seen || event.Heartbeat && !first
 		}
 		if seen {
 			return errStop // it lives on beyond what it had to say
@@ -108,6 +108,60 @@ func watchTarget(b *bench) {
 	if !errors.Is(err, errStop) {
 		b.Errorf("Watch without an operation: %v", err)
 	}
+}
+
+// watchDrift: somebody else's change is told to those who watch, and by whom.
+func watchDrift(b *bench) {
+	if b.config.ChangeLive == nil {
+		b.Skip("needs somebody who changes what runs: give ChangeLive")
+	}
+	r := b.deploy(b.v1())
+	ctx, cancel := context.WithTimeout(context.Background(), b.config.Timeout)
+	defer cancel()
+	changed := false
+	var drift *sdk.Drift
+	err := b.client.WatchTarget(ctx, sdk.WatchTargetRequest{Target: r.target, Handle: r.handle}, func(events ...sdk.Event) error {
+		for _, event := range events {
+			if event.Drift != nil && !changed {
+				return fmt.Errorf("drift before anybody changed anything: %+v", event.Drift)
+			}
+			if event.Drift != nil {
+				drift = event.Drift
+				return errStop
+			}
+		}
+		if !changed {
+			changed = true
+			b.config.ChangeLive(b.T, b.target)
+		}
+		return nil
+	})
+	if !errors.Is(err, errStop) || drift == nil {
+		b.Fatalf("no Drift within %v of somebody's change: %v", b.config.Timeout, err)
+	}
+	b.show(drift.By, drift.Message, drift.Revision)
+	if drift.By == "" || drift.Message == "" {
+		b.Errorf("Drift must say what changed and by whom (%q where the platform does not tell): %+v", "unknown", drift)
+	}
+	if drift.Undone {
+		b.Errorf("nothing was rolled back, so that nothing was undone: %+v", drift)
+	}
+}
+
+// healthIsTold: the host knows how the platform is as soon as it is configured.
+func healthIsTold(b *bench) {
+	ctx, cancel := context.WithTimeout(context.Background(), b.config.Timeout)
+	defer cancel()
+	var said sdk.Health
+	err := b.client.Health(ctx, func(h sdk.Health) error {
+		said = h
+		return errStop
+	})
+	if !errors.Is(err, errStop) || said.State != sdk.HealthHealthy {
+		b.Errorf("Health after Configure: %+v %v, want healthy", said, err)
+	}
+	b.show(said.Description)
+	b.showMap(said.Attributes)
 }
 
 // chattyLines is what SpecChatty writes at the least.

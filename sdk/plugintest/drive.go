@@ -122,10 +122,10 @@ func (b *bench) watch(ctx context.Context, r *run, token []byte, each func(sdk.E
 		Target: r.target, Handle: r.handle, Operation: r.operation, ResumeToken: token,
 	}, func(events ...sdk.Event) error {
 		for _, event := range events {
-			if first && event.State == nil {
+			if first && event.State == nil && !event.Heartbeat { // which the SDK sends while it waits
 				return errors.New("the first event of a fresh stream is not a State")
 			}
-			first = false
+			first = first && event.Heartbeat
 			if r.outcome != nil {
 				return errors.New("an event came after the outcome")
 			}

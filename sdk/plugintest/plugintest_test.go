@@ -9,6 +9,7 @@ import (
 	"regexp"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/apm-deploy/apm/sdk"
 	"github.com/apm-deploy/apm/sdk/plugintest"
@@ -86,6 +87,9 @@ func TestFakeWithin(t *testing.T) {
 	t.Parallel()
 	c := config(t, os.Getenv(envFault))
 	c.Plugin = fake.Plugin()
+	if os.Getenv(envFault) == "blind" {
+		c.Timeout = 3 * time.Second // for what never comes
+	}
 	plugintest.Run(t, c)
 }
 
@@ -114,6 +118,8 @@ func TestSuiteFindsFaults(t *testing.T) {
 		"token":     "watch: expired token",
 		"stateless": "watch: state first, outcome last, again",
 		"goroutine": "no goroutine left",
+		"blind":     "watch: drift",
+		"twice":     "deploy twice with the same id",
 	} {
 		t.Run(fault, func(t *testing.T) {
 			t.Parallel()

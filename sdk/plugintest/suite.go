@@ -86,6 +86,7 @@ func cases() []testCase {
 	return []testCase{
 		{"clean start by the wire contract", needsProcess, cleanStart},
 		{"configure exactly once", 0, configureOnce},
+		{"health is told", 0, healthIsTold},
 		{"schema round trip and diagnostic paths", 0, diagnosticPaths},
 		{"resolve reads everything", needsSpec, resolveFreezes},
 		{"deploy twice with the same id", needsSpec, deployTwice},
@@ -102,6 +103,7 @@ func cases() []testCase {
 		{"watch: expired token", needsSpec, watchExpired},
 		{"watch: heartbeat", needsSpec, watchHeartbeat},
 		{"watch: target", needsSpec | needsWatchTarget, watchTarget},
+		{"watch: drift", needsSpec | needsWatchTarget, watchDrift},
 		{"10,000 log lines with a slow reader", needsSpec, slowReader},
 		{"logs", needsSpec | needsLogs, readLogs},
 		{"snapshot, deploy, rollback", needsSpec, rollbackRestores},

@@ -59,6 +59,9 @@ func (p *platform) accept(o sdk.Operation, t sdk.Target, want *content, expected
 		if known.RequestDigest != o.RequestDigest {
 			return sdk.Handle{}, sdk.Errorf(sdk.AlreadyExists, sdk.ReasonOperationMismatch, "operation %q has another digest", o.ID)
 		}
+		if p.fault("twice") {
+			return handleOf(o.ID + " again"), nil
+		}
 		return handleOf(o.ID), nil
 	}
 	live, runs, err := p.live(t)

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/apm-deploy/apm/sdk"
 )
@@ -77,11 +78,42 @@ func (p *platform) send(sink sdk.Sink, one event, token string) error {
 	return sink(out)
 }
 
-// WatchTarget has nothing to tell but that it watches.
-func (p *platform) WatchTarget(ctx context.Context, _ sdk.WatchTargetRequest, sink sdk.Sink) error {
+// WatchTarget tells when what runs is not what the last operation left.
+func (p *platform) WatchTarget(ctx context.Context, r sdk.WatchTargetRequest, sink sdk.Sink) error {
 	if err := sink(sdk.Event{State: &sdk.State{Phase: sdk.PhaseStabilizing}}); err != nil {
 		return err
 	}
-	<-ctx.Done()
-	return ctx.Err()
+	told := false
+	for {
+		changed, err := p.drifted(r.Target)
+		if err != nil {
+			return err
+		}
+		if changed && !told && !p.fault("blind") {
+			if err := sink(sdk.Event{Drift: &sdk.Drift{By: "unknown", Message: "the file is not what was deployed"}}); err != nil {
+				return err
+			}
+		}
+		told = changed
+		select {
+		case <-time.After(20 * time.Millisecond):
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
+}
+
+func (p *platform) drifted(t sdk.Target) (bool, error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	s, err := p.state(t)
+	if err != nil {
+		return false, err
+	}
+	live, runs, err := p.live(t)
+	last := s.Operations[s.Last]
+	if err != nil || last == nil || last.outcome() == nil || last.outcome().Result != sdk.ResultSucceeded {
+		return false, err
+	}
+	return runs != (last.Want != nil) || runs && observed(live) != observed(*last.Want), nil
 }
