@@ -1,10 +1,15 @@
 package badinput_test
 
 import (
+	"fmt"
 	"net/http"
 	"os"
+	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
+
+	apiv1 "github.com/apm-deploy/apm/api/v1"
 )
 
 // applications deploys from application files that are wrong. The command line
@@ -121,6 +126,53 @@ func applications(t *testing.T, w *world) {
 			if r := w.CLI("deploy", "start", "--name", "shop", "--version", "v2", "--dry-run"); r.Code != 0 {
 				t.Errorf("the application beside it: %s", r)
 			}
+			changed()
+		})
+	}
+}
+
+// places puts into the directory of applications what is no file to read: it is
+// told, it hangs nothing, and the others are deployed as before.
+func places(t *testing.T, w *world) {
+	dir := w.Path("applications")
+	at := func(name string) string { return filepath.Join(dir, name+".hcl") }
+	for name, c := range map[string]struct {
+		make func() error
+		told // "" where the file is not looked at
+	}{
+		"directory": {func() error { return os.Mkdir(at("directory"), 0o755) }, told{"applications/directory.hcl", "not a regular file", "make it readable, or take it out"}},
+		"pipe":      {func() error { return syscall.Mkfifo(at("pipe"), 0o600) }, told{"applications/pipe.hcl", "not a regular file", "make it readable, or take it out"}},
+		"dangling":  {func() error { return os.Symlink("nothing", at("dangling")) }, told{"applications/dangling.hcl", "no such file", "make it readable, or take it out"}},
+		"loop":      {func() error { return os.Symlink("loop.hcl", at("loop")) }, told{"applications/loop.hcl", "too many levels of symbolic links", "make it readable, or take it out"}},
+		"device":    {func() error { return os.Symlink("/dev/zero", at("device")) }, told{"applications/device.hcl", "not a regular file", "make it readable, or take it out"}},
+		"huge": {func() error {
+			if err := os.WriteFile(at("huge"), nil, 0o644); err != nil {
+				return err
+			}
+			return os.Truncate(at("huge"), 1<<30)
+		}, told{"applications/huge.hcl", "larger than 4 MiB", "make it readable, or take it out"}},
+		"twice": {func() error {
+			return os.WriteFile(at("twice"), []byte("\n\napplication \"shop\" {\n}\n"), 0o644)
+		}, told{}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			if err := c.make(); err != nil {
+				t.Fatal(err)
+			}
+			defer os.RemoveAll(at(name))
+			changed := w.nothing(t)
+			shop := w.CLI("deploy", "start", "--name", "shop", "--version", "v2", "--dry-run")
+			if name == "twice" {
+				refused(t, shop, 1, told{"applications/twice.hcl:3:1", `application "shop" is defined twice: applications/shop.hcl:1 and applications/twice.hcl:3`, "rename one of them"})
+			} else {
+				if shop.Code != 0 {
+					t.Errorf("the application beside it: %s", shop)
+				}
+				refused(t, w.CLI("deploy", "start", "--name", name, "--version", "v1"), 1, c.told)
+			}
+			var list apiv1.ApplicationList
+			w.REST(http.MethodGet, "/api/v1/applications", "").Decode(w.Host, &list)
+			printable(t, fmt.Sprintf("%+v", list))
 			changed()
 		})
 	}

@@ -213,6 +213,24 @@ func TestDataDirectory(t *testing.T) {
 	}
 }
 
+// TestDatabaseLocked starts a host while another program has the database locked.
+func TestDatabaseLocked(t *testing.T) {
+	t.Parallel()
+	h := used(t)
+	path := filepath.Join(h.Data, "apm.db")
+	db := open(t, path)
+	for _, statement := range []string{"PRAGMA locking_mode = exclusive", "BEGIN IMMEDIATE"} {
+		if _, err := db.ExecContext(t.Context(), statement); err != nil {
+			t.Fatal(err)
+		}
+	}
+	refused(t, h.CLI("serve"), 1, told{path, "is locked by another process", "end the program that has it locked"})
+	if err := db.Close(); err != nil {
+		t.Fatal(err)
+	}
+	h.Start() // and it is as good as before
+}
+
 // TestDataDirectoryNowhere names places where no directory can be.
 func TestDataDirectoryNowhere(t *testing.T) {
 	t.Parallel()

@@ -127,7 +127,7 @@ func (a *Applications) scan(ctx context.Context) []*applicationFile {
 		src, err := readSource(path, a.config.display(path))
 		f := &applicationFile{src: src, ps: &problems{}}
 		if err != nil {
-			f.ps.list = append(f.ps.list, deployment.Problem{File: src.display, Message: "cannot be read: " + reasonOf(err)})
+			f.ps.list = append(f.ps.list, deployment.Problem{File: src.display, Message: "cannot be read: " + reasonOf(err), Remedy: "make it readable, or take it out of the directory"})
 		} else {
 			f.apps = applicationsIn(src, f.ps)
 		}

@@ -45,7 +45,7 @@ func TestList(t *testing.T) {
 	}
 	none, c := []string{}, []string{"c"}
 	want := []config.Application{
-		{Name: "dir", File: "applications/dir.hcl", Environments: none, Components: none, Problem: "applications/dir.hcl: cannot be read: not a regular file"},
+		{Name: "dir", File: "applications/dir.hcl", Environments: none, Components: none, Problem: "applications/dir.hcl: cannot be read: not a regular file; make it readable, or take it out of the directory"},
 		{Name: "fine", File: "applications/fine.hcl", Environments: []string{"prod"}, Components: []string{"x", "y"}},
 		{Name: "garbage", File: "applications/garbage.hcl", Environments: none, Components: none, Problem: "applications/garbage.hcl:1:1: argument or block definition required; an argument or block definition is required here"},
 		{Name: "half", File: "applications/broken.hcl", Environments: none, Components: c, Problem: "applications/broken.hcl:3:7: invalid expression; expected the start of an expression, but found an invalid expression token"},
