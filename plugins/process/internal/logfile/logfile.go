@@ -5,7 +5,6 @@
 package logfile
 
 import (
-	"bytes"
 	"fmt"
 	"os"
 	"strconv"
@@ -99,32 +98,6 @@ func (w *Writer) Close() {
 		_ = w.file.Close()
 		w.file = nil
 	}
-}
-
-// Read returns the lines of the log at path that keep accepts, oldest first, at
-// most the last tail of them (0: all). A missing file has no lines.
-func Read(path string, tail int, keep func(Line) bool) ([]Line, error) {
-	var lines []Line
-	for _, name := range []string{path + oldSuffix, path} {
-		data, err := os.ReadFile(name)
-		if os.IsNotExist(err) {
-			continue
-		}
-		if err != nil {
-			return nil, fmt.Errorf("read log file: %w", err)
-		}
-		for len(data) > 0 {
-			raw, rest, _ := bytes.Cut(data, []byte{'\n'})
-			data = rest
-			if line, ok := parse(string(raw)); ok && (keep == nil || keep(line)) {
-				lines = append(lines, line)
-			}
-		}
-	}
-	if tail > 0 && len(lines) > tail {
-		lines = lines[len(lines)-tail:]
-	}
-	return lines, nil
 }
 
 func parse(raw string) (Line, bool) {

@@ -13,6 +13,58 @@ import (
 	"github.com/apm-deploy/apm/plugins/process/internal/logfile"
 )
 
+func read(path string) ([]logfile.Line, error) {
+	log, err := logfile.Open(path)
+	if err != nil {
+		return nil, err
+	}
+	defer log.Close()
+	var lines []logfile.Line
+	for line, err := range log.All() {
+		if err != nil {
+			return lines, err
+		}
+		lines = append(lines, line)
+	}
+	return lines, nil
+}
+
+// What was opened stays as it was, whatever is written and rotated meanwhile.
+func TestAnOpenLogStays(t *testing.T) {
+	t.Parallel()
+	path := filepath.Join(t.TempDir(), "a.log")
+	w, err := logfile.Create(path, 1000)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer w.Close()
+	add := func(from, to int) {
+		for n := from; n < to; n++ {
+			w.Append(logfile.Line{Time: time.Now(), Stream: "stdout", Run: 1, Text: fmt.Sprintf("line %d", n)})
+		}
+	}
+	add(0, 30) // rotated once at least
+	log, err := logfile.Open(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer log.Close()
+	texts := func() (texts []string) {
+		for line, err := range log.All() {
+			if err != nil {
+				t.Fatal(err)
+			}
+			texts = append(texts, line.Text)
+		}
+		return texts
+	}
+	before := texts()
+	add(30, 100)
+	if diff := cmp.Diff(before, texts()); diff != "" || before[len(before)-1] != "line 29" {
+		t.Errorf("%s\n%v", diff, before)
+	}
+}
+
 func TestBoundAndOrder(t *testing.T) {
 	t.Parallel()
 	const bound = 4096
@@ -32,7 +84,7 @@ func TestBoundAndOrder(t *testing.T) {
 			t.Errorf("%s: %d bytes %v, want at most %d", name, info.Size(), err, bound)
 		}
 	}
-	lines, err := logfile.Read(path, 0, nil)
+	lines, err := read(path)
 	if err != nil || len(lines) < 50 || lines[len(lines)-1].Text != "line 999" {
 		t.Fatalf("%d lines, %v", len(lines), err)
 	}
@@ -44,7 +96,7 @@ func TestBoundAndOrder(t *testing.T) {
 	}
 }
 
-func TestReadSelects(t *testing.T) {
+func TestLinesComeBack(t *testing.T) {
 	t.Parallel()
 	path := filepath.Join(t.TempDir(), "a.log")
 	w, err := logfile.Create(path, 0)
@@ -61,15 +113,11 @@ func TestReadSelects(t *testing.T) {
 		w.Append(line)
 	}
 	w.Close()
-	all, err := logfile.Read(path, 0, nil)
+	all, err := read(path)
 	if diff := cmp.Diff(want, all); diff != "" || err != nil {
 		t.Error(diff, err)
 	}
-	tail, err := logfile.Read(path, 1, func(l logfile.Line) bool { return l.Run == 2 })
-	if diff := cmp.Diff(want[2:], tail); diff != "" || err != nil {
-		t.Error(diff, err)
-	}
-	none, err := logfile.Read(path+".missing", 0, nil)
+	none, err := read(path + ".missing")
 	if len(none) != 0 || err != nil {
 		t.Error(none, err)
 	}

@@ -1,9 +1,12 @@
 package platform_test
 
 import (
+	"bufio"
 	"context"
+	"errors"
 	"fmt"
 	"os"
+	"path/filepath"
 	"strconv"
 	"strings"
 	"testing"
@@ -87,18 +90,56 @@ func TestAFloodOfLongLinesTakesNoMemory(t *testing.T) {
 	b := newBed(t)
 	b.settled("v1", b.app("version=v1"))
 	get(t, b.public, "/flood?lines=12000&wide=16000") // 183 MiB
+	b.small()
+}
+
+// small looks at the most memory that the shim ever had.
+func (b *bed) small() {
+	b.t.Helper()
 	status, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", b.component().Shim.PID))
 	if err != nil {
-		t.Fatal(err)
+		b.t.Fatal(err)
 	}
 	_, peak, _ := strings.Cut(string(status), "VmHWM:")
 	kib, err := strconv.Atoi(strings.Fields(peak)[0])
 	if err != nil {
-		t.Fatal(err)
+		b.t.Fatal(err)
 	}
 	if kib > 128<<10 {
-		t.Errorf("the shim took %d MiB", kib>>10)
+		b.t.Errorf("the shim took %d MiB", kib>>10)
 	}
+}
+
+// Neither does it grow with what somebody reads of it.
+func TestReadingALargeLogTakesNoMemory(t *testing.T) {
+	t.Parallel()
+	b := newBed(t)
+	w := b.settled("v1", b.app("version=v1"))
+	const lines = 100_000
+	file, err := os.Create(filepath.Join(b.dir(), "logs", "1-1.log.1"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	out := bufio.NewWriter(file)
+	at, text := time.Now().Add(-time.Hour), strings.Repeat("x", 1000)
+	for n := range lines {
+		fmt.Fprintf(out, "%s o 1 %s %d\n", at.Add(time.Duration(n)*time.Millisecond).UTC().Format(time.RFC3339Nano), text, n)
+	}
+	if err := errors.Join(out.Flush(), file.Close()); err != nil {
+		t.Fatal(err)
+	}
+	for _, tail := range []int{0, lines / 2} {
+		count, last := 0, ""
+		err = b.Logs(t.Context(), sdk.LogsRequest{Target: w.target, Tail: tail}, func(lines ...sdk.LogLine) error {
+			count += len(lines)
+			last = lines[len(lines)-1].Line
+			return nil
+		})
+		if want := tail; err != nil || tail > 0 && count != want || tail == 0 && count <= lines || strings.Contains(last, text) {
+			t.Errorf("tail of %d: %d lines, the last %.30q, %v", tail, count, last, err)
+		}
+	}
+	b.small()
 }
 
 // withOneFree returns the limit under which a process has one descriptor left.

@@ -3,6 +3,7 @@ package shim
 import (
 	"context"
 	"fmt"
+	"iter"
 	"path/filepath"
 	"slices"
 	"strconv"
@@ -21,20 +22,49 @@ import (
 // with it, the runs and instances that ended.
 func (c *component) logs(ctx context.Context, query control.LogQuery, send func(control.Response) error) error {
 	seq, count := c.hub.position() // before the files are read: nothing is lost in between
-	lines, err := c.written(query)
+	sources, err := c.sources(query)
+	defer func() {
+		for _, source := range sources {
+			source.log.Close()
+		}
+	}()
 	if err != nil {
 		return err
 	}
-	newest := map[string]time.Time{} // by resource: the lines of one are in order
-	for _, line := range lines {
-		newest[line.Resource] = line.Time
-	}
-	for len(lines) > 0 {
-		n := min(len(lines), batchSize)
-		if err := send(control.Response{Lines: record.OfLines(lines[:n])}); err != nil {
+	skip := 0
+	if query.Tail > 0 {
+		total := 0
+		err := merge(ctx, sources, func(sdk.LogLine) error { total++; return nil })
+		if err != nil {
 			return err
 		}
-		lines = lines[n:]
+		skip = max(0, total-query.Tail)
+	}
+	newest := map[string]time.Time{} // by resource: the lines of one are in order
+	var batch []sdk.LogLine
+	flush := func() error {
+		sent := control.Response{Lines: record.OfLines(batch)}
+		if batch = batch[:0]; len(sent.Lines) == 0 {
+			return nil
+		}
+		return send(sent)
+	}
+	err = merge(ctx, sources, func(line sdk.LogLine) error {
+		if skip > 0 {
+			skip--
+			return nil
+		}
+		newest[line.Resource] = line.Time
+		if batch = append(batch, line); len(batch) == batchSize {
+			return flush()
+		}
+		return nil
+	})
+	if err == nil {
+		err = flush()
+	}
+	if err != nil {
+		return err
 	}
 	for query.Follow && !query.Previous {
 		entries, _, missed, wait := c.hub.after(seq, count)
@@ -71,8 +101,17 @@ func selects(asked, resource string) bool {
 	return asked == "" || asked == resource || isRelease && strings.HasPrefix(resource, kindProcess+"-"+generation+"-")
 }
 
-// written reads the log files.
-func (c *component) written(query control.LogQuery) ([]sdk.LogLine, error) {
+// source is the log of one instance.
+type source struct {
+	resource string
+	log      *logfile.Log
+	wanted   func(logfile.Line) bool
+	previous func(logfile.Line) bool
+}
+
+// sources opens the logs that a query asks for. They are to be closed, also where
+// there is an error.
+func (c *component) sources(query control.LogQuery) (sources []source, err error) {
 	current := map[string]int{} // instance id → its run
 	c.mu.Lock()
 	for _, t := range []*track{c.serving, c.candidate} {
@@ -92,29 +131,82 @@ func (c *component) written(query control.LogQuery) ([]sdk.LogLine, error) {
 		return nil, fmt.Errorf("list log files: %w", err)
 	}
 	slices.SortFunc(files, byNumber)
-	var all []sdk.LogLine
 	for _, file := range files {
 		id := strings.TrimSuffix(filepath.Base(file), ".log")
-		resource := kindProcess + "-" + id
 		run, alive := current[id]
-		if !selects(query.Resource, resource) || !alive && !query.Previous && query.Resource == "" {
+		one := source{
+			resource: kindProcess + "-" + id,
+			wanted: func(l logfile.Line) bool {
+				return !l.Time.Before(query.Since) && (!query.Previous || !alive || l.Run < run)
+			},
+			previous: func(l logfile.Line) bool { return !alive || l.Run < run },
+		}
+		if !selects(query.Resource, one.resource) || !alive && !query.Previous && query.Resource == "" {
 			continue
 		}
-		lines, err := logfile.Read(file, query.Tail, func(l logfile.Line) bool {
-			return !l.Time.Before(query.Since) && (!query.Previous || !alive || l.Run < run)
-		})
-		if err != nil {
-			return nil, err
+		if one.log, err = logfile.Open(file); err != nil {
+			return sources, err
 		}
-		for _, l := range lines {
-			all = append(all, sdk.LogLine{Resource: resource, Line: l.Text, Time: l.Time, Stream: l.Stream, Previous: !alive || l.Run < run})
+		sources = append(sources, one)
+	}
+	return sources, nil
+}
+
+// merge hands the lines of the logs to each in order of their times. Of each log it
+// holds one line at a time.
+func merge(ctx context.Context, sources []source, each func(sdk.LogLine) error) error {
+	var heads []head
+	for _, s := range sources {
+		next, stop := iter.Pull2(s.log.All())
+		defer stop()
+		one := head{source: s, next: next}
+		if more, err := one.advance(); err != nil {
+			return err
+		} else if more {
+			heads = append(heads, one)
 		}
 	}
-	slices.SortStableFunc(all, func(a, b sdk.LogLine) int { return a.Time.Compare(b.Time) })
-	if query.Tail > 0 && len(all) > query.Tail {
-		all = all[len(all)-query.Tail:]
+	for len(heads) > 0 {
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+		first := 0
+		for i := range heads {
+			if heads[i].line.Time.Before(heads[first].line.Time) {
+				first = i
+			}
+		}
+		h := &heads[first]
+		line := sdk.LogLine{Resource: h.resource, Line: h.line.Text, Time: h.line.Time, Stream: h.line.Stream, Previous: h.previous(h.line)}
+		if err := each(line); err != nil {
+			return err
+		}
+		if more, err := h.advance(); err != nil {
+			return err
+		} else if !more {
+			heads = slices.Delete(heads, first, first+1)
+		}
 	}
-	return all, nil
+	return nil
+}
+
+// head is where merge stands in a log.
+type head struct {
+	source
+
+	next func() (logfile.Line, error, bool)
+	line logfile.Line
+}
+
+// advance goes to the next line that is wanted.
+func (h *head) advance() (more bool, err error) {
+	for {
+		line, err, more := h.next() //nolint:revive // the order is iter.Pull2's
+		if err != nil || !more || h.wanted(line) {
+			h.line = line
+			return more, err
+		}
+	}
 }
 
 // byNumber orders "9-1.log" before "10-1.log".
