@@ -39,21 +39,22 @@ def removal(component: Component, live) -> pb.Step:
 
 
 def change(component: Component, live, goal: dict, entries) -> list[pb.Step]:
-    release = component.follow(goal.get("link") or os.path.join("releases", name(goal["digest"])))
+    link = goal.get("link") or os.path.join("releases", name(goal["digest"]))
     source = component.source(goal["digest"])
+    here = "cd " + shlex.quote(component.path)
     return [
         pb.Step(
-            resource=text(release),
+            resource=text(link),
             action="create",
             diff=diff(live.entries, entries),
             summary=f"copy {goal['files']} files",
-            command=text(f"cp -a {shlex.quote(source)} {shlex.quote(release)}"),
+            command=text(f"{here} && cp -a {shlex.quote(source)} {shlex.quote(link)}"),
         ),
         pb.Step(
             resource=text(component.current),
             action="create" if live.digest == EMPTY else "update",
-            summary=text(f"swap the link: {live.link or 'nothing'} → {release}"),
-            command=text(f"ln -s {shlex.quote(release)} new && mv -T new {shlex.quote(component.current)}"),
+            summary=text(f"swap the link: {live.link or 'nothing'} → {link}"),
+            command=text(f"{here} && ln -s {shlex.quote(link)} new && mv -T new current"),
         ),
     ]
 

@@ -61,12 +61,12 @@ class Platform:
     def save(self, component: Component, state: dict) -> None:
         """Writes the stamps and wakes those who watch. When nothing is under way, what is not needed any more goes."""
         component.save(state)
-        self.bell.ring()
         if not stamps.active(state):
             try:
                 component.prune(state, self.keep)
             except OSError as error:
                 log.warning("old releases stay", extra={"with": {"error": str(error)}})
+        self.bell.ring()
 
     # Before everything else.
 

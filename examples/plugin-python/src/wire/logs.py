@@ -31,4 +31,5 @@ def start(level: str) -> None:
     handler.setFormatter(Formatter())
     logging.basicConfig(level=LEVELS.get(level.lower(), logging.INFO), handlers=[handler])
     logging.raiseExceptions = False  # a reader that is gone is no reason to write more
-    logging.getLogger("asyncio").setLevel(logging.WARNING)
+    for chatter in ("asyncio", "grpc"):
+        logging.getLogger(chatter).setLevel(logging.WARNING)

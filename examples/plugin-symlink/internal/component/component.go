@@ -13,7 +13,6 @@
 package component
 
 import (
-	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -52,5 +51,5 @@ func (d Dir) own(parts ...string) string { return d.path(append([]string{".apm"}
 
 func exists(path string) bool {
 	_, err := os.Lstat(path)
-	return !errors.Is(err, os.ErrNotExist)
+	return err == nil
 }

@@ -180,12 +180,12 @@ func (d Dir) Placed(ctx context.Context, goal *Goal) (bool, error) {
 	return t.Digest() == goal.Digest, err
 }
 
-// Release is the path that the files of a goal are copied to.
-func (d Dir) Release(goal *Goal) string {
+// Target is what current leads to when a goal is reached.
+func (d Dir) Target(goal *Goal) string {
 	if goal.Link != "" {
-		return d.follow(goal.Link)
+		return goal.Link
 	}
-	return d.path(releases, name(goal.Digest))
+	return filepath.Join(releases, name(goal.Digest))
 }
 
 // Source is the path that the files of a goal are copied from.

@@ -125,11 +125,11 @@ func (p *Platform) save(dir component.Dir, s *component.State) error {
 	if err := dir.Save(s); err != nil {
 		return answer("write stamps", err)
 	}
-	p.announce()
 	if s.Active() == nil {
 		if err := dir.Prune(s, p.config.Keep); err != nil {
 			p.log.Warn("old releases stay", "error", err)
 		}
 	}
+	p.announce()
 	return nil
 }

@@ -3,6 +3,7 @@ package platform
 import (
 	"context"
 	"fmt"
+	"regexp"
 	"strings"
 
 	"example.com/apm-plugin-symlink/internal/component"
@@ -73,19 +74,19 @@ func removal(dir component.Dir, live component.Live) []sdk.Step {
 }
 
 func change(dir component.Dir, live component.Live, goal *component.Goal, files tree.Tree) []sdk.Step {
-	release := dir.Release(goal)
+	link := dir.Target(goal)
 	action := "update"
 	if live.Digest == component.Empty {
 		action = "create"
 	}
 	return []sdk.Step{
 		{
-			Resource: release, Action: "create", Diff: diff(live.Tree, files), Summary: fmt.Sprintf("copy %d files", goal.Files),
-			Command: "cp -a " + quote(dir.Source(goal)) + " " + quote(release),
+			Resource: link, Action: "create", Diff: diff(live.Tree, files), Summary: fmt.Sprintf("copy %d files", goal.Files),
+			Command: fmt.Sprintf("cd %s && cp -a %s %s", quote(string(dir)), quote(dir.Source(goal)), quote(link)),
 		},
 		{
-			Resource: dir.Current(), Action: action, Summary: "swap the link: " + orNothing(live.Link) + " → " + release,
-			Command: "ln -s " + quote(release) + " new && mv -T new " + quote(dir.Current()),
+			Resource: dir.Current(), Action: action, Summary: "swap the link: " + orNothing(live.Link) + " → " + link,
+			Command: fmt.Sprintf("cd %s && ln -s %s new && mv -T new current", quote(string(dir)), quote(link)),
 		},
 	}
 }
@@ -133,5 +134,13 @@ func line(b *strings.Builder, sign rune, e tree.Entry) {
 	}
 }
 
+// plain are the characters that a shell takes as they are.
+var plain = regexp.MustCompile(`^[A-Za-z0-9_./:=@%+,-]+$`)
+
 // quote renders a word for a shell.
-func quote(word string) string { return "'" + strings.ReplaceAll(word, "'", `'\''`) + "'" }
+func quote(word string) string {
+	if plain.MatchString(word) {
+		return word
+	}
+	return "'" + strings.ReplaceAll(word, "'", `'\''`) + "'"
+}

@@ -22,7 +22,11 @@ func (p *Platform) Probe(ctx context.Context, r sdk.ProbeRequest) (sdk.ProbeResu
 		return sdk.ProbeResult{}, err
 	}
 	began := time.Now()
-	s, live, err := look(ctx, dir)
+	s, err := dir.Load()
+	var live component.Live
+	if err == nil {
+		live, err = dir.Look(ctx)
+	}
 	switch {
 	case ctx.Err() != nil:
 		return sdk.ProbeResult{}, ctx.Err()
