@@ -12,6 +12,10 @@ import (
 // defaultTimeout bounds a question whose definition does not.
 const defaultTimeout = 2 * time.Second
 
+// pauseSlack is how late, beyond its timeout, a question may end before the host
+// itself is taken to have been paused or starved.
+const pauseSlack = time.Second
+
 // Config is what a Checker needs. The zero value is ready to use.
 type Config struct {
 	// RootCAs that TLS servers are verified against; nil: the system's.
@@ -39,7 +43,8 @@ func New(config Config) *Checker {
 // Look asks the question once. addresses are those of the component, by port
 // name; they stand in for ${address} and ${addresses.NAME} of the definition.
 // The end of ctx is a shutdown and gives unknown; the definition's own timeout
-// is an answer that did not come and gives unhealthy.
+// is an answer that did not come and gives unhealthy, unless the host itself stood
+// still meanwhile.
 func (c *Checker) Look(ctx context.Context, check deployment.CheckDefinition, addresses map[string]string) deployment.Observation {
 	timeout := check.Timeout
 	if timeout <= 0 {
@@ -52,6 +57,10 @@ func (c *Checker) Look(ctx context.Context, check deployment.CheckDefinition, ad
 	answered := c.ask(asking, check, addresses)
 	if ctx.Err() != nil && answered.status != deployment.Healthy {
 		answered = unknown("stopped looking: the host is shutting down or gave the check up")
+	}
+	if late := c.now().Sub(at) - timeout; asking.Err() != nil && answered.status == deployment.Unhealthy && late > max(pauseSlack, timeout/2) {
+		// The answer may lie there, unread: nobody looked while it could come.
+		answered = unknown("could not look: the host stood still for about %s while it waited for the answer", round(late))
 	}
 	observation := deployment.Observation{Status: answered.status, Message: answered.message, At: at}
 	if answered.status != deployment.Unknown {

@@ -223,3 +223,39 @@ func TestClock(t *testing.T) {
 		t.Errorf("time (-want +got):\n%s", diff)
 	}
 }
+
+// A host that was paused beyond the timeout did not look: what it missed is no
+// reason to roll back.
+func TestAPausedHostKnowsNothing(t *testing.T) {
+	t.Parallel()
+	listener, err := new(net.ListenConfig).Listen(t.Context(), "tcp", "127.0.0.1:0") // accepts, and says nothing
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = listener.Close() })
+	start := time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
+	for name, tc := range map[string]struct {
+		after time.Duration // that the clock shows when the timeout has passed
+		want  deployment.Health
+	}{
+		"in time":            {60 * time.Millisecond, deployment.Unhealthy},
+		"a little late":      {900 * time.Millisecond, deployment.Unhealthy},
+		"after a long pause": {20 * time.Second, deployment.Unknown},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			times := []time.Time{start, start.Add(tc.after)}
+			checker := health.New(health.Config{Now: func() time.Time {
+				now := times[0]
+				times = times[min(1, len(times)-1):]
+				return now
+			}})
+			got := checker.Look(t.Context(), deployment.CheckDefinition{
+				Type: "http", Timeout: 50 * time.Millisecond, HTTP: &deployment.HTTPCheck{URL: "http://" + listener.Addr().String()},
+			}, nil)
+			if got.Status != tc.want {
+				t.Errorf("%+v, want %s", got, tc.want)
+			}
+		})
+	}
+}
