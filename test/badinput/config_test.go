@@ -16,6 +16,7 @@ const pluginBlock = "plugin \"process\" { path = \"apm-plugin-process\" }\n"
 func TestConfigFile(t *testing.T) {
 	t.Parallel()
 	h := harness.New(t)
+	before := files(t, h.Home, "/tmp")
 	server := func(lines string) string { return "server {\n" + lines + "\n}\n" }
 	inDeployment := func(lines string) string { return pluginBlock + "deployment {\n" + lines + "\n}\n" }
 	for name, c := range map[string]struct {
@@ -81,7 +82,7 @@ func TestConfigFile(t *testing.T) {
 			want := told{c.where, c.wrong, c.todo}
 			validated := h.CLI("config", "validate", "bad.hcl")
 			refused(t, validated, 1, want)
-			served := h.CLI("serve", "--config-file", "bad.hcl", "--data-dir", "begun")
+			served := h.CLI("serve", "--config-file", "bad.hcl")
 			refused(t, served, 1, want)
 			if served.Stderr != validated.Stderr {
 				t.Errorf("serve says something else than config validate: %s", served)
@@ -91,9 +92,10 @@ func TestConfigFile(t *testing.T) {
 			}
 		})
 	}
-	if _, err := os.Stat(h.Path("begun")); !os.IsNotExist(err) {
-		t.Errorf("a data directory was made: %v", err)
+	if err := os.Remove(h.Path("bad.hcl")); err != nil {
+		t.Fatal(err)
 	}
+	differ(t, before, files(t, h.Home, "/tmp"))
 }
 
 // TestConfigFileNotRead is about what is no file to read.

@@ -82,6 +82,6 @@ func usageErrors(t *testing.T, w *world) {
 		})
 	}
 	t.Run("not UTF-8", func(t *testing.T) {
-		refused(t, w.Run(harness.Command{Arguments: []string{"deploy", "\xff\xfe"}}), 2, told{`"\xff\xfe"`, "unknown command", "apm deploy --help"})
+		refused(t, w.Run(harness.Command{Arguments: []string{"deploy", "\xff\xfe"}}), 2, told{`"\xff\xfe"`, "is no UTF-8 text", "write it as UTF-8"})
 	})
 }
