@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"hash/fnv"
 	"os"
-	"path/filepath"
 	"sync"
 	"testing"
 	"time"
@@ -227,19 +226,7 @@ func (s scenario) base(t *testing.T) base {
 func (b base) rig(t *testing.T) (r *rig, id string) {
 	t.Helper()
 	r = bareRig(t)
-	files, err := os.ReadDir(b.directory)
-	if err != nil {
-		t.Fatal(err)
-	}
-	for _, file := range files { // with the mode that the key insists on
-		data, err := os.ReadFile(filepath.Join(b.directory, file.Name()))
-		if err != nil {
-			t.Fatal(err)
-		}
-		if err := os.WriteFile(filepath.Join(r.directory, file.Name()), data, 0o600); err != nil {
-			t.Fatal(err)
-		}
-	}
+	r.copy(b.directory)
 	r.world = b.world.clone()
 	r.open()
 	return r, b.id

@@ -29,15 +29,15 @@ func TestFailures(t *testing.T) {
 		current  string
 	}{
 		"deadline of a candidate": {
-			web: `{"content":"b","stuck":true,"timeout":300}`, policy: rollback,
-			status: deployment.RolledBack, code: sdk.CodeProgressDeadline, reason: "took longer than 300ms", runs: 2, web2: "v1", current: "v1",
+			web: `{"content":"b","stuck":true,"timeout":2000}`, policy: rollback,
+			status: deployment.RolledBack, code: sdk.CodeProgressDeadline, reason: "took longer than 2s", runs: 2, web2: "v1", current: "v1",
 		},
 		"deadline where nothing is staged": {
-			web: `{"content":"b","stuck":true,"timeout":300}`, policy: rollback, unstaged: true,
-			status: deployment.RolledBack, code: sdk.CodeProgressDeadline, reason: "took longer than 300ms", runs: 2, web2: "v1", current: "v1",
+			web: `{"content":"b","stuck":true,"timeout":2000}`, policy: rollback, unstaged: true,
+			status: deployment.RolledBack, code: sdk.CodeProgressDeadline, reason: "took longer than 2s", runs: 2, web2: "v1", current: "v1",
 		},
 		"check that never passes": {
-			web: `{"content":"b","health":"unhealthy","timeout":300}`, policy: rollback,
+			web: `{"content":"b","health":"unhealthy","timeout":2000}`, policy: rollback,
 			status: deployment.RolledBack, code: deployment.CodeDeadline, reason: "check home", runs: 2, web2: "v1", current: "v1",
 		},
 		"check that fails after its startup": {
@@ -45,7 +45,7 @@ func TestFailures(t *testing.T) {
 			status: deployment.RolledBack, code: deployment.CodeCheckFailed, reason: "check home failed", runs: 2, web2: "v1", current: "v1",
 		},
 		"nobody could look": {
-			web: `{"content":"b","health":"unknown","timeout":300}`, policy: rollback,
+			web: `{"content":"b","health":"unknown","timeout":2000}`, policy: rollback,
 			status: deployment.Failed, code: deployment.CodeUnknown, reason: "nothing was undone", runs: 1, web2: "v1", current: "v2",
 		},
 		"superseded": {

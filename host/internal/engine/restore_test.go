@@ -130,7 +130,7 @@ func TestNoCheckAtAllIsNotGood(t *testing.T) {
 	r := newRig(t)
 	r.world.silent = true
 	r.run()
-	d := r.await(r.start("v1", `{"web":{"content":"a","no_checks":true,"timeout":300}}`).ID, 1)
+	d := r.await(r.start("v1", `{"web":{"content":"a","no_checks":true,"timeout":2000}}`).ID, 1)
 	if d.Status != deployment.Failed || d.Runs[0].Failure.Code != deployment.CodeUnknown || !strings.Contains(d.Reason, "nothing was undone") {
 		t.Errorf("%s: %s", d.Status, d.Reason)
 	}

@@ -6,17 +6,13 @@ import (
 	"fmt"
 	"log/slog"
 	"os"
-	"path/filepath"
-	"sync"
 	"testing"
 	"time"
 
 	"github.com/apm-deploy/apm/host/internal/bus/memory"
 	"github.com/apm-deploy/apm/host/internal/deployment"
 	"github.com/apm-deploy/apm/host/internal/engine"
-	"github.com/apm-deploy/apm/host/internal/seal"
 	"github.com/apm-deploy/apm/host/internal/store"
-	"github.com/apm-deploy/apm/host/internal/store/sqlite"
 	"github.com/apm-deploy/apm/sdk"
 )
 
@@ -32,6 +28,7 @@ type rig struct {
 	bus    *memory.Bus
 	now    func() time.Time
 	lease  time.Duration
+	renew  time.Duration // 0: a third of lease
 
 	directory string
 	shut      func()
@@ -96,6 +93,7 @@ func (d definitions) Define(_ context.Context, r deployment.Request, _ *deployme
 func newRig(t *testing.T) *rig {
 	t.Helper()
 	r := bareRig(t)
+	r.copy(fresh())
 	r.open()
 	return r
 }
@@ -107,27 +105,6 @@ func bareRig(t *testing.T) *rig {
 	policy.Bake = 60 * time.Millisecond
 	policy.Timeouts = deployment.Timeouts{Preparing: 10 * time.Second, Deploying: 20 * time.Second, Verifying: 10 * time.Second, RollingBack: 20 * time.Second}
 	return &rig{t: t, world: newWorld(), directory: t.TempDir(), policy: policy, bus: memory.New(), now: time.Now, lease: 10 * time.Second, stop: func() {}, wrap: func(s store.Store) engine.Store { return s }}
-}
-
-// open opens the store; shut, at the latest the end of the test, closes it.
-func (r *rig) open() {
-	r.t.Helper()
-	sealer, err := seal.Open(r.directory, false)
-	if err != nil {
-		r.t.Fatal(err)
-	}
-	s, err := sqlite.Open(r.t.Context(), sqlite.Config{Path: filepath.Join(r.directory, "apm.db"), Sealer: sealer, HostID: "host"})
-	if err != nil {
-		r.t.Fatal(err)
-	}
-	r.store = s
-	r.shut = sync.OnceFunc(func() {
-		r.stop()
-		if err := s.Close(); err != nil {
-			r.t.Error(err)
-		}
-	})
-	r.t.Cleanup(r.shut)
 }
 
 // run starts an engine; one that ran before is stopped first.
@@ -147,8 +124,8 @@ func (r *rig) run() *rig {
 func (r *rig) config(host string, s engine.Store) engine.Config {
 	return engine.Config{
 		Store: s, Platforms: r.world, Definitions: definitions{policy: r.policy}, Checker: r.world,
-		Bus: r.bus, Log: slog.New(strict{r.t}), Host: host, LeaseTTL: r.lease,
-		Poll: 40 * time.Millisecond, Retry: 100 * time.Millisecond, Silence: 5 * time.Second, Now: r.now,
+		Bus: r.bus, Log: slog.New(strict{r.t}), Host: host, LeaseTTL: r.lease, Renew: r.renew,
+		Poll: 150 * time.Millisecond, Retry: 100 * time.Millisecond, Silence: 5 * time.Second, Now: r.now,
 	}
 }
 
@@ -256,11 +233,13 @@ func (r *rig) await(id string, runs int) *deployment.Deployment {
 	})
 }
 
-// until polls the store.
+// until looks into the store at every ring, and now and then besides.
 func (r *rig) until(id, what string, holds func(*deployment.Deployment) bool) *deployment.Deployment {
 	r.t.Helper()
 	deadline := time.Now().Add(patience)
-	tick := time.NewTicker(15 * time.Millisecond)
+	bell, stop := r.bus.Doorbell(id)
+	defer stop()
+	tick := time.NewTicker(50 * time.Millisecond)
 	defer tick.Stop()
 	for {
 		d, err := r.store.Deployment(r.t.Context(), id)
@@ -271,7 +250,10 @@ func (r *rig) until(id, what string, holds func(*deployment.Deployment) bool) *d
 			state, _ := json.MarshalIndent(d, "", " ")
 			r.t.Fatalf("not %s in time (%v): %s", what, err, state)
 		}
-		<-tick.C
+		select {
+		case <-bell:
+		case <-tick.C:
+		}
 	}
 }
 
