@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"log/slog"
 	"net"
 	"os"
@@ -216,7 +215,7 @@ func TestComponentsComeBackSideBySide(t *testing.T) {
 	signal(t, st.Shim.PID, syscall.SIGKILL)
 	ctx, cancel := context.WithTimeout(t.Context(), 6*time.Second)
 	defer cancel()
-	p := platform.New(slog.New(slog.NewTextHandler(io.Discard, nil)))
+	p := platform.New(slog.New(slog.DiscardHandler))
 	config := mustJSON(t, map[string]any{"state_dir": b.stateDir, "keep": 2})
 	if diags, err := p.Configure(ctx, sdk.ConfigureRequest{Config: config, InstallationID: "inst-1"}); err != nil || diags.HasErrors() {
 		t.Fatalf("Configure: %v %v", diags, err)

@@ -192,8 +192,8 @@ func resolved(dir, path string) string {
 	if !filepath.IsAbs(path) {
 		whole = filepath.Join(dir, path)
 	}
-	if real, err := filepath.EvalSymlinks(whole); err == nil {
-		return real
+	if file, err := filepath.EvalSymlinks(whole); err == nil {
+		return file
 	}
 	return path
 }

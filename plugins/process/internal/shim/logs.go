@@ -201,7 +201,7 @@ type head struct {
 // advance goes to the next line that is wanted.
 func (h *head) advance() (more bool, err error) {
 	for {
-		line, err, more := h.next() //nolint:revive // the order is iter.Pull2's
+		line, err, more := h.next()
 		if err != nil || !more || h.wanted(line) {
 			h.line = line
 			return more, err

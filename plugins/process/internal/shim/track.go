@@ -215,8 +215,8 @@ func (c *component) observe(deployed state.Deployed) (files string, changed []st
 		return artifact.Missing, []string{r.Executable}, nil
 	case artifact.CouldNotLook(err):
 		return "", nil, fmt.Errorf("look at the executable: %w", err)
-	case err != nil: // nobody may read it any more
-		return "unreadable", []string{r.Executable}, nil
+	case err != nil:
+		return "unreadable", []string{r.Executable}, nil //nolint:nilerr // that nobody may read it any more is the finding
 	case files != r.Files:
 		changed = []string{r.Executable}
 	}
