@@ -1,15 +1,21 @@
 package doctor_test
 
 import (
+	"bufio"
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
+	"io"
 	"net"
 	"net/http"
 	"os"
+	"os/exec"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -220,4 +226,43 @@ func TestLiveInstallationIsNotTouched(t *testing.T) {
 	if !errors.As(err, &e) || e.Code != deployment.Conflict || !strings.Contains(e.Remedy, "kill 4711") {
 		t.Errorf("find: %v", err)
 	}
+}
+
+// TestHostThatEndsIsWaitedFor: a process that looks like a host, and cannot be
+// asked, is gone a moment later.
+func TestHostThatEndsIsWaitedFor(t *testing.T) {
+	const variable = "APM_TEST_HOST_ENDS"
+	if os.Getenv(variable) != "" {
+		_, _ = fmt.Fprintln(os.Stdout, "runs")
+		_, _ = io.Copy(io.Discard, os.Stdin)
+		return
+	}
+	if runtime.GOOS != "linux" {
+		t.Skip("other systems do not tell what runs")
+	}
+	t.Parallel()
+	self, err := os.Executable()
+	check(t, err)
+	host := exec.CommandContext(t.Context(), self, "-test.run=^TestHostThatEndsIsWaitedFor$", "serve") //nolint:gosec // it is this test
+	host.Env = append(os.Environ(), variable+"=1")
+	end, err := host.StdinPipe()
+	check(t, err)
+	says, err := host.StdoutPipe()
+	check(t, err)
+	check(t, host.Start())
+	_, err = bufio.NewReader(says).ReadString('\n')
+	check(t, err)
+	ended := make(chan error, 1)
+	time.AfterFunc(500*time.Millisecond, func() {
+		_ = end.Close()
+		ended <- host.Wait()
+	})
+	dir := t.TempDir()
+	c := doctor.Config{Config: load(t, dir, "localhost:0"), DataDir: dir}
+	_, err = c.Find(t.Context(), "ended")
+	var e *deployment.Error
+	if errors.As(err, &e) && e.Code == deployment.Conflict {
+		t.Errorf("it was not waited for: %v", err)
+	}
+	check(t, <-ended)
 }

@@ -22,6 +22,12 @@ import (
 // askTime is how long a host may take to say who it is.
 const askTime = 3 * time.Second
 
+// A host that starts or ends does not answer for a moment.
+const (
+	settleTime  = 5 * time.Second
+	settleEvery = 200 * time.Millisecond
+)
+
 // liveHost is a host that has just answered.
 type liveHost struct {
 	url    string
@@ -58,8 +64,30 @@ func askHost(ctx context.Context, dataDir string) (*liveHost, error) {
 }
 
 // liveInstallations returns the installations whose hosts run on this machine.
-// A host that cannot be asked is an error: what it owns must not be touched.
+// A host that cannot be asked, for some seconds, is an error: what it owns must
+// not be touched.
 func (c Config) liveInstallations(ctx context.Context) (map[string]liveHost, error) {
+	limit := time.NewTimer(settleTime)
+	defer limit.Stop()
+	again := time.NewTicker(settleEvery)
+	defer again.Stop()
+	for {
+		alive, err := c.hostsNow(ctx)
+		if err == nil {
+			return alive, nil
+		}
+		select {
+		case <-again.C:
+		case <-limit.C:
+			return nil, err
+		case <-ctx.Done():
+			return nil, context.Cause(ctx)
+		}
+	}
+}
+
+// hostsNow asks every host once.
+func (c Config) hostsNow(ctx context.Context) (map[string]liveHost, error) {
 	dirs := []string{c.DataDir}
 	if c.DataHome != "" {
 		found, err := filepath.Glob(filepath.Join(c.DataHome, "*", app.HostFile))
@@ -86,7 +114,7 @@ func (c Config) liveInstallations(ctx context.Context) (map[string]liveHost, err
 			return nil, &deployment.Error{
 				Code:    deployment.Conflict,
 				Message: fmt.Sprintf("a host runs (pid %d) that does not say which installation it is", p.pid),
-				Remedy:  "wait until it has started, or end it; what it owns must not be touched",
+				Remedy:  "read its log, or end it; what it owns must not be touched",
 			}
 		}
 		alive[host.health.Installation] = *host
