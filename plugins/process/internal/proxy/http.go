@@ -57,6 +57,7 @@ func (f *Front) newHTTP() *http.Server {
 		Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 			l := f.sw.take(f.listen, &f.counter)
 			if l == nil {
+				w.Header().Set("Retry-After", "1")
 				http.Error(w, "no release answers here yet", http.StatusServiceUnavailable)
 				return
 			}

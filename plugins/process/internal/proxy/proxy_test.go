@@ -77,6 +77,9 @@ func (b *bed) get() (int, string) {
 	if err != nil {
 		b.t.Fatal(err)
 	}
+	if again := response.Header.Get("Retry-After"); (response.StatusCode == http.StatusServiceUnavailable) != (again != "") {
+		b.t.Errorf("status %d with Retry-After %q", response.StatusCode, again)
+	}
 	return response.StatusCode, string(body)
 }
 
