@@ -37,7 +37,7 @@ type Server struct {
 	// localhost, 127.0.0.1, [::1], and the host of Listen where it names one.
 	AllowedHosts []string
 	// AllowedOrigins are the Origin headers that are answered, beside none at
-	// all. Default none.
+	// all. Default http at each allowed host and the port that Listen got.
 	AllowedOrigins []string
 	// Anonymous is the role of a caller without token: viewer or "" (default).
 	Anonymous deployment.Role
