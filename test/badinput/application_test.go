@@ -58,7 +58,7 @@ func applications(t *testing.T, w *world) {
 		"depends on itself":          {depend(`web:"web"`), told{file + ":3:19", `component "web" depends on itself`, "remove it"}},
 		"dependency missing":         {depend(`web:"ap"`, "api:"), told{file + ":3:19", `component "web" depends on "ap", which is no component of "bad"`, `did you mean "api"?`}},
 		"dependency twice":           {depend(`web:"api", "api"`, "api:"), told{file + ":3:26", `component "api" stands twice`, "remove it"}},
-		"unknown platform":           {component("    platform = \"proces\"\n    spec { }"), told{file + ":3:16", `there is no platform "proces"`, `did you mean "process"?`}},
+		"unknown platform":           {component("    platform = \"procss\"\n    spec { }"), told{file + ":3:16", `there is no platform "procss"`, `did you mean "process"?`}},
 		"unknown platform, far":      {component("    platform = \"kubernetes\"\n    spec { }"), told{file + ":3:16", `there is no platform "kubernetes"`, "known platforms: process"}},
 		"spec missing":               {component(""), told{file + ":2:3", `missing "command"`, "program and arguments"}},
 		"spec twice":                 {component("    spec { command = [\"x\"] }\n    spec { }"), told{file + ":4:5", "spec stands twice", "keep one of them"}},
@@ -100,8 +100,8 @@ func applications(t *testing.T, w *world) {
 		"check, status":              {check("      url = \"http://x\"\n      status = [99]"), told{file + ":5:17", `"status"`, "from 100 to 599"}},
 		"check, pattern":             {check("      url = \"http://x\"\n      body = \"(\""), told{file + ":5:14", `"body" is no regular expression`, "write a regular expression (RE2)"}},
 		"check, header":              {check("      url = \"http://x\"\n      headers = { A = \"x\\r\\ny\" }"), told{file + ":5:", `the header "A" holds a control character`, "write it in one line"}},
-		"check, unknown placeholder": {check("      url = \"http://$${adress}/\""), told{file + ":4:13", "adress", "address"}},
-		"check, unknown variable":    {check("      url = \"http://${adress}/\""), told{file + ":4:", `unknown variable "adress"`, `did you mean "address"?`}},
+		"check, unknown placeholder": {check("      url = \"http://$${addrss}/\""), told{file + ":4:13", "addrss", "address"}},
+		"check, unknown variable":    {check("      url = \"http://${addrss}/\""), told{file + ":4:", `unknown variable "addrss"`, `did you mean "address"?`}},
 		"check twice":                {component("    check \"tcp\" \"c\" { address = \"x:1\" }\n    check \"tcp\" \"c\" { address = \"x:1\" }\n    spec { command = [\"/bin/true\"] }"), told{file + ":4:17", `check "c" stands twice`, "choose another name"}},
 		"check, tcp address":         {component("    check \"tcp\" \"c\" { address = \"localhost\" }\n    spec { command = [\"/bin/true\"] }"), told{file + ":3:33", `"localhost"`, "host:port"}},
 		"policy, unknown key":        {policy(`bakee = "1s"`), told{file + ":3:5", `unknown attribute "bakee"`, `did you mean "bake"?`}},
@@ -119,7 +119,7 @@ func applications(t *testing.T, w *world) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			w.Write(file, c.text)
-			defer os.Remove(w.Path(file))
+			defer gone(t, w.Path(file))
 			changed := w.nothing(t)
 			refused(t, w.CLI("deploy", "start", "--name", "bad", "--version", "v1"), 1, c.told)
 			problem(t, w.Host, w.REST(http.MethodPost, "/api/v1/deployments", `{"name":"bad","version":"v1"}`), 422, c.told)
@@ -159,7 +159,7 @@ func places(t *testing.T, w *world) {
 			if err := c.make(); err != nil {
 				t.Fatal(err)
 			}
-			defer os.RemoveAll(at(name))
+			defer gone(t, at(name))
 			changed := w.nothing(t)
 			shop := w.CLI("deploy", "start", "--name", "shop", "--version", "v2", "--dry-run")
 			if name == "twice" {

@@ -102,10 +102,10 @@ func artifacts(t *testing.T, w *world) {
 		t.Run(name, func(t *testing.T) {
 			artifact := c.artifact(t)
 			path := w.Path("artifacts/" + artifact)
-			defer os.RemoveAll(path)
+			defer gone(t, path)
 			const app = "applications/bad.hcl"
 			w.Write(app, "application \"bad\" {\n  component \"web\" {\n    spec {\n      artifact = \"../artifacts/"+artifact+"\"\n      command  = [\"./server\"]\n    }\n  }\n}\n")
-			defer os.Remove(w.Path(app))
+			defer gone(t, w.Path(app))
 			changed := w.nothing(t)
 			r := w.CLI("deploy", "start", "--name", "bad", "--version", "v1")
 			refused(t, r, 1, told{"component.web.spec.artifact: artifact \"" + path + "\"", c.wrong, `build version "v1" again, or correct artifact`})

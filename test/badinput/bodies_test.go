@@ -66,7 +66,7 @@ func bodies(t *testing.T, w *world) {
 
 		// What is asked for cannot be.
 		"unknown platform":       {with(`"platform":"kubernetes"`), 422, told{"body.platform", "kubernetes", "known platforms: process"}},
-		"platform of none":       {start(`{"name":"unheard","version":"v1","environment":"test","platform":"proces","configuration":{"command":["/bin/true"]}}`), 422, told{"body.platform", `"proces"`, `did you mean "process"?`}},
+		"platform of none":       {start(`{"name":"unheard","version":"v1","environment":"test","platform":"procss","configuration":{"command":["/bin/true"]}}`), 422, told{"body.platform", `"procss"`, `did you mean "process"?`}},
 		"unknown application":    {start(`{"name":"unheard","version":"v1","environment":"test"}`), 422, told{"body.configuration.command", `missing "command"`, "write applications/unheard.hcl, starting from applications/shop.hcl"}},
 		"application mistyped":   {start(`{"name":"shp","version":"v1","environment":"test"}`), 422, told{"body.configuration.command", `application "shp" is not known`, `did you mean "shop"?`}},
 		"artifact not there":     {start(`{"name":"shop","version":"v9","environment":"test"}`), 422, told{"component.web.spec.artifact", "artifacts/v9\" does not exist", `build version "v9" again, or correct artifact`}},

@@ -59,7 +59,7 @@ func commands(t *testing.T, w *world) {
 		"cancel of an ended one": {line("deploy cancel " + w.current), 1, told{w.current, "has ended: completed", "apm deploy explain"}},
 		"plan out of date":       {line("deploy rollback " + w.current + " --plan old.json"), 9, told{"web", "plan out of date", "make a new plan with --dry-run"}},
 		"unknown application":    {line("deploy start --name unheard --version v1"), 1, told{"body.configuration.command", `application "unheard" is not known`, "write applications/unheard.hcl, starting from applications/shop.hcl"}},
-		"platform of none":       {append(start, "--platform", "proces"), 1, told{"body.platform", `there is no platform "proces"`, `did you mean "process"?`}},
+		"platform of none":       {append(start, "--platform", "procss"), 1, told{"body.platform", `there is no platform "procss"`, `did you mean "process"?`}},
 		"version that is a path": {line("deploy start --name shop --version ../v1"), 1, told{"body.version", `must not hold "/"`, "visible characters"}},
 		"version with an escape": {[]string{"deploy", "start", "--name", "shop", "--version", "v\x1b[2J"}, 1, told{"body.version", "control character U+001B", "visible characters"}},
 		"version not UTF-8":      {[]string{"deploy", "start", "--name", "shop", "--version", "v\xff"}, 2, told{`"v\xff"`, "no UTF-8 text", "write it as UTF-8"}},
@@ -105,7 +105,7 @@ func commands(t *testing.T, w *world) {
 		if err := os.CopyFS(stale, os.DirFS(w.Data)); err != nil {
 			t.Fatal(err)
 		}
-		defer os.RemoveAll(stale)
+		defer gone(t, stale)
 		if err := os.Chmod(stale+"/token", 0o600); err != nil {
 			t.Fatal(err)
 		}

@@ -2,7 +2,6 @@ package badinput_test
 
 import (
 	"flag"
-	"os"
 	"testing"
 )
 
@@ -13,5 +12,5 @@ func TestMain(m *testing.M) {
 	if err := flag.Set("test.parallel", "4"); err != nil {
 		panic(err)
 	}
-	os.Exit(m.Run())
+	m.Run()
 }

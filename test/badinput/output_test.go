@@ -34,9 +34,18 @@ func outputs(t *testing.T, w *world) {
 	bad := list.Deployments[0].ID
 	printable(t, followed.Stdout+followed.Stderr)
 	for _, arguments := range [][]string{
-		{"deploy", "logs", good}, {"deploy", "logs", bad, "--previous"}, {"deploy", "explain", bad}, {"deploy", "status", bad}, {"deploy", "status", bad, "-o", "wide"},
-		{"deploy", "history", bad}, {"deploy", "list", "-o", "wide"}, {"deploy", "watch", bad}, {"audit", "-o", "wide"},
-		{"deploy", "explain", bad, "-o", "json"}, {"deploy", "explain", bad, "-o", "yaml"}, {"deploy", "logs", good, "-o", "jsonl"},
+		{"deploy", "logs", good},
+		{"deploy", "logs", bad, "--previous"},
+		{"deploy", "explain", bad},
+		{"deploy", "status", bad},
+		{"deploy", "status", bad, "-o", "wide"},
+		{"deploy", "history", bad},
+		{"deploy", "list", "-o", "wide"},
+		{"deploy", "watch", bad},
+		{"audit", "-o", "wide"},
+		{"deploy", "explain", bad, "-o", "json"},
+		{"deploy", "explain", bad, "-o", "yaml"},
+		{"deploy", "logs", good, "-o", "jsonl"},
 	} {
 		r := w.CLI(arguments...)
 		if r.Stdout == "" {

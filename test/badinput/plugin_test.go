@@ -132,7 +132,7 @@ func TestLockFile(t *testing.T) {
 		code      int
 		told
 	}{
-		"unknown plugin": {good, []string{"proces"}, 7, told{`plugin "proces"`, "is not in config.hcl", "known plugins: "}},
+		"unknown plugin": {good, []string{"procss"}, 7, told{`plugin "procss"`, "is not in config.hcl", "known plugins: "}},
 		"not there":      {good, []string{"nothing"}, 1, told{h.Path("nothing"), "there is no file", "correct path in the plugin block"}},
 		"ends":           {good, []string{"ends"}, 1, told{`plugin "ends"`, "ended with exit code 3 before it was ready; its last lines: cannot open shared library", "documentation"}},
 		"one of many":    {good, nil, 1, told{`plugin "ends"`, "ended with exit code 3", "documentation"}},

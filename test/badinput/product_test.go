@@ -214,7 +214,7 @@ func updates(t *testing.T, h *harness.Host, id string) map[string]int {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
-	connection, _, err := websocket.Dial(ctx, strings.Replace(h.URL(), "http", "ws", 1)+"/ws/deployments?deployment_id="+id, nil)
+	connection, _, err := websocket.Dial(ctx, strings.Replace(h.URL(), "http", "ws", 1)+"/ws/deployments?deployment_id="+id, nil) //nolint:bodyclose // the connection owns it
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -59,8 +59,8 @@ func sockets(t *testing.T, w *world) {
 					headers.Set(name, value)
 				}
 			}
-			connection, res, err := websocket.Dial(t.Context(), strings.Replace(w.URL(), "http", "ws", 1)+"/ws/deployments?"+c.query,
-				&websocket.DialOptions{HTTPHeader: headers, Host: host})
+			url := strings.Replace(w.URL(), "http", "ws", 1) + "/ws/deployments?" + c.query
+			connection, res, err := websocket.Dial(t.Context(), url, &websocket.DialOptions{HTTPHeader: headers, Host: host}) //nolint:bodyclose // the package has read it
 			if err == nil {
 				_ = connection.CloseNow()
 				t.Fatal("connected")
@@ -87,7 +87,7 @@ func words(t *testing.T, w *world) {
 	defer cancel()
 	url := strings.Replace(w.URL(), "http", "ws", 1) + "/ws/deployments?deployment_id=" + w.current + "&after=0"
 	dial := func() *websocket.Conn {
-		connection, _, err := websocket.Dial(ctx, url, nil)
+		connection, _, err := websocket.Dial(ctx, url, nil) //nolint:bodyclose // the connection owns it
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -99,8 +99,11 @@ func words(t *testing.T, w *world) {
 		kind websocket.MessageType
 		text string
 	}{
-		{websocket.MessageText, "hello"}, {websocket.MessageText, `{"type":"rollback"}`}, {websocket.MessageText, "\xff\xfe"},
-		{websocket.MessageBinary, "\x00\x01"}, {websocket.MessageText, strings.Repeat("x", 8<<20)},
+		{websocket.MessageText, "hello"},
+		{websocket.MessageText, `{"type":"rollback"}`},
+		{websocket.MessageText, "\xff\xfe"},
+		{websocket.MessageBinary, "\x00\x01"},
+		{websocket.MessageText, strings.Repeat("x", 8<<20)},
 	} {
 		talks := dial()
 		_ = talks.Write(ctx, message.kind, []byte(message.text)) // the host may cut it

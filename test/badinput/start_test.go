@@ -103,6 +103,14 @@ func write(t *testing.T, path, text string) {
 	}
 }
 
+// gone removes a file or directory that a case has made.
+func gone(t *testing.T, path string) {
+	t.Helper()
+	if err := os.RemoveAll(path); err != nil {
+		t.Error(err)
+	}
+}
+
 // TestDataDirectory starts hosts on data directories that cannot be used.
 func TestDataDirectory(t *testing.T) {
 	t.Parallel()

@@ -24,7 +24,7 @@ func usageErrors(t *testing.T, w *world) {
 		"unknown subcommand":         {line("deploy lst"), "apm deploy", told{`"lst"`, "unknown command", `did you mean "list"?`}},
 		"unknown plugin command":     {line("plugin lck"), "apm plugin", told{`"lck"`, "unknown command", `did you mean "lock"?`}},
 		"command with an escape":     {[]string{"\x1b[2J"}, "apm", told{`"\x1b[2J"`, "unknown command", "apm --help"}},
-		"unknown flag":               {line("deploy list --platfrom x"), "apm deploy list", told{"--platfrom", "unknown flag", "did you mean --platform?"}},
+		"unknown flag":               {line("deploy list --platfor x"), "apm deploy list", told{"--platfor", "unknown flag", "did you mean --platform?"}},
 		"unknown letter":             {line("deploy list -z"), "apm deploy list", told{"-z", "unknown shorthand flag", "--help"}},
 		"flag without value":         {line("deploy start --name"), "apm deploy start", told{"--name", "flag needs an argument", "--help"}},
 		"missing name":               {line("deploy start --version v1"), "apm deploy start", told{"--name", "is missing", "it names the application"}},

@@ -38,9 +38,19 @@ func TestHost(t *testing.T) {
 		name string
 		run  func(*testing.T, *world)
 	}{
-		{"bodies", bodies}, {"queries", queries}, {"access", access}, {"raw", rawRequests}, {"sockets", sockets},
-		{"applications", applications}, {"places", places}, {"artifacts", artifacts}, {"usage", usageErrors}, {"commands", commands}, {"prompts", prompts},
-		{"requests", requests}, {"outputs", outputs},
+		{"bodies", bodies},
+		{"queries", queries},
+		{"access", access},
+		{"raw", rawRequests},
+		{"sockets", sockets},
+		{"applications", applications},
+		{"places", places},
+		{"artifacts", artifacts},
+		{"usage", usageErrors},
+		{"commands", commands},
+		{"prompts", prompts},
+		{"requests", requests},
+		{"outputs", outputs},
 	} {
 		t.Run(group.name, func(t *testing.T) { group.run(t, w) })
 	}
