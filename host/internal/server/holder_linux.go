@@ -9,8 +9,9 @@ import (
 	"strings"
 )
 
-// portHolder returns "pid N (command)" of the process that listens on the TCP
-// port, "" where /proc does not tell.
+// portHolder returns "pid N (command)" of the process that listens on the TCP port,
+// "" where /proc does not tell. It is this one only where no other does: for one
+// family of addresses it may just have got the port.
 func portHolder(port string) string {
 	number, err := strconv.ParseUint(port, 10, 16)
 	if err != nil {
@@ -24,23 +25,29 @@ func portHolder(port string) string {
 	if err != nil || len(inodes) == 0 {
 		return ""
 	}
+	own, holder := strconv.Itoa(os.Getpid()), ""
 	for _, link := range links {
 		target, err := os.Readlink(link)
 		if err != nil || !inodes[target] {
 			continue
 		}
-		pid := strings.Split(link, "/")[2]
-		command, err := os.ReadFile(filepath.Join("/proc", pid, "cmdline"))
-		if err != nil {
-			return "pid " + pid
+		holder = strings.Split(link, "/")[2]
+		if holder != own {
+			break
 		}
-		words := strings.TrimSpace(string(bytes.ReplaceAll(command, []byte{0}, []byte(" "))))
-		if hasControl(words) {
-			words = strconv.Quote(words)
-		}
-		return fmt.Sprintf("pid %s (%s)", pid, words[:min(len(words), 120)])
 	}
-	return ""
+	if holder == "" {
+		return ""
+	}
+	command, err := os.ReadFile(filepath.Join("/proc", holder, "cmdline"))
+	if err != nil {
+		return "pid " + holder
+	}
+	words := strings.TrimSpace(string(bytes.ReplaceAll(command, []byte{0}, []byte(" "))))
+	if hasControl(words) {
+		words = strconv.Quote(words)
+	}
+	return fmt.Sprintf("pid %s (%s)", holder, strings.ToValidUTF8(words[:min(len(words), 120)], ""))
 }
 
 // listeningInodes adds the sockets of a table that listen on the port, as fd
