@@ -22,7 +22,7 @@ func TestConformance(t *testing.T) {
 	if output, err := exec.CommandContext(t.Context(), "go", "build", "-o", binary, ".").CombinedOutput(); err != nil {
 		t.Fatalf("build: %v\n%s", err, output)
 	}
-	root := t.TempDir()
+	root := memory(t)
 	one, two := files(t, "one", 3), files(t, "two", 5)
 	plugintest.Run(t, plugintest.Config{
 		Command:    []string{binary},
@@ -53,13 +53,25 @@ func spec(source string) []byte {
 // than files.
 func files(t *testing.T, content string, links int) string {
 	t.Helper()
-	dir := t.TempDir()
+	dir := memory(t)
 	write(t, filepath.Join(dir, "index.html"), content)
 	for n := range links {
 		if err := os.Symlink("index.html", filepath.Join(dir, fmt.Sprintf("page-%d.html", n))); err != nil {
 			t.Fatal(err)
 		}
 	}
+	return dir
+}
+
+// memory returns a directory in memory where there is one: the suite is about the
+// plugin, and not about the speed of a disk.
+func memory(t *testing.T) string {
+	t.Helper()
+	dir, err := os.MkdirTemp("/dev/shm", "apm") //nolint:usetesting // t.TempDir is on disk
+	if err != nil {
+		return t.TempDir()
+	}
+	t.Cleanup(func() { _ = os.RemoveAll(dir) })
 	return dir
 }
 

@@ -1,10 +1,13 @@
 package conformance_test
 
 import (
+	"cmp"
+	"context"
 	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"sync"
 	"testing"
 
 	"github.com/apm-deploy/apm/sdk"
@@ -13,18 +16,20 @@ import (
 
 const secret = "canary-7c1e90"
 
-// binary returns the zipapp. Where it was not built, it is; only a machine without
-// Python is excused, and never CI.
+// build brings the zipapp up to date, once for all tests.
+var build = sync.OnceValues(func() ([]byte, error) {
+	return exec.CommandContext(context.Background(), "make", "-C", "..", "build", "PYTHON="+python()).CombinedOutput()
+})
+
+func python() string { return cmp.Or(os.Getenv("PYTHON"), "python3") }
+
+// binary returns the zipapp. Only a machine without Python is excused, and never CI.
 func binary(t *testing.T) string {
 	t.Helper()
-	python := os.Getenv("PYTHON")
-	if python == "" {
-		python = "python3"
-	}
-	if _, err := exec.LookPath(python); err != nil && os.Getenv("CI") != "true" {
+	if _, err := exec.LookPath(python()); err != nil && os.Getenv("CI") != "true" {
 		t.Skipf("needs Python: %v", err)
 	}
-	if output, err := exec.CommandContext(t.Context(), "make", "-C", "..", "build", "PYTHON="+python).CombinedOutput(); err != nil {
+	if output, err := build(); err != nil {
 		t.Fatalf("make build: %v\n%s", err, output)
 	}
 	path, err := filepath.Abs("../bin/apm-plugin-symlink-python")
@@ -37,7 +42,7 @@ func binary(t *testing.T) string {
 // TestConformance runs every case of the contract that a process can show.
 func TestConformance(t *testing.T) {
 	command := binary(t)
-	root := t.TempDir()
+	root := memory(t)
 	one, two := files(t, "one", 3), files(t, "two", 5)
 	plugintest.Run(t, plugintest.Config{
 		Command:    []string{command},
@@ -67,13 +72,25 @@ func spec(source string) []byte {
 // than files.
 func files(t *testing.T, content string, links int) string {
 	t.Helper()
-	dir := t.TempDir()
+	dir := memory(t)
 	write(t, filepath.Join(dir, "index.html"), content)
 	for n := range links {
 		if err := os.Symlink("index.html", filepath.Join(dir, fmt.Sprintf("page-%d.html", n))); err != nil {
 			t.Fatal(err)
 		}
 	}
+	return dir
+}
+
+// memory returns a directory in memory where there is one: the suite is about the
+// plugin, and not about the speed of a disk.
+func memory(t *testing.T) string {
+	t.Helper()
+	dir, err := os.MkdirTemp("/dev/shm", "apm") //nolint:usetesting // t.TempDir is on disk
+	if err != nil {
+		return t.TempDir()
+	}
+	t.Cleanup(func() { _ = os.RemoveAll(dir) })
 	return dir
 }
 

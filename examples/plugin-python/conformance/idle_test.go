@@ -18,7 +18,7 @@ func TestIdle(t *testing.T) {
 	if !reports {
 		t.Fatal("no HealthReporter")
 	}
-	ctx, cancel := context.WithTimeout(t.Context(), 45*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), 40*time.Second)
 	defer cancel()
 	err := reporter.Health(ctx, func(h sdk.Health) error {
 		if h.State != sdk.HealthHealthy {

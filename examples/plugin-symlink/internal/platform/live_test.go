@@ -184,6 +184,36 @@ func TestNoDrift(t *testing.T) {
 	}
 }
 
+// A release that is stamped and not swapped in yet is no drift either.
+func TestNoDriftBeforeTheSwap(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
+	r.deploy("one")
+	before, err := os.Readlink(r.path("current"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	o := r.deploy("two").Operation
+	s, err := r.component().Load()
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.Operation(o.ID).Outcome = nil
+	if err := errors.Join(r.component().Save(s), r.component().Swap(before)); err != nil {
+		t.Fatal(err)
+	}
+	r.restart()
+	err = r.WatchTarget(r.ctx(), sdk.WatchTargetRequest{Target: r.target}, func(events ...sdk.Event) error {
+		if len(events) != 1 || events[0].State == nil {
+			t.Errorf("events %+v, want a State alone", events)
+		}
+		return errSeen
+	})
+	if !errors.Is(err, errSeen) {
+		t.Errorf("WatchTarget: %v", err)
+	}
+}
+
 // waitFor lets time pass in which something must not happen.
 func waitFor(t *testing.T, d time.Duration) {
 	t.Helper()
