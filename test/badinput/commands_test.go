@@ -111,6 +111,13 @@ func commands(t *testing.T, w *world) {
 		}
 		w.Write("stale/host.json", fmt.Sprintf(`{"pid":1,"url":%q}`, closed))
 		refused(t, w.CLI("deploy", "list", "--data-dir", stale), 1, told{closed, "no host answers", "serve"})
+		if err := os.Chmod(stale+"/token", 0o644); err != nil {
+			t.Fatal(err)
+		}
+		refused(t, w.CLI("deploy", "list", "--data-dir", stale), 4, told{stale + "/token", "can be read by others (mode 0644)", "chmod 600 " + stale + "/token"})
+		if err := os.Chmod(stale+"/token", 0o600); err != nil {
+			t.Fatal(err)
+		}
 		w.Write("stale/host.json", "\x1b[2J")
 		r := w.CLI("deploy", "list", "--data-dir", stale)
 		presentable(t, r.Stdout+r.Stderr)
