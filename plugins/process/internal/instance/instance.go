@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/apm-deploy/apm/plugins/process/internal/logfile"
+	"github.com/apm-deploy/apm/plugins/process/internal/procinfo"
 )
 
 // Bounds of the wait before a restart, and the run after which the wait begins
@@ -107,7 +108,9 @@ type Instance struct {
 	mu     sync.Mutex
 	status Status
 
-	held bool // a process of ours was seen to listen; of run alone
+	// Of run alone: where a process of ours was seen to listen, and that one was.
+	sockets map[string]procinfo.Socket // by address
+	held    bool
 }
 
 // New prepares an instance; Start begins to run it.
@@ -116,7 +119,7 @@ func New(config Config) (*Instance, error) {
 	if err != nil {
 		return nil, err
 	}
-	i := &Instance{config: config, log: log, done: make(chan struct{})}
+	i := &Instance{config: config, log: log, done: make(chan struct{}), sockets: map[string]procinfo.Socket{}}
 	if err := i.pickPorts(); err != nil {
 		log.Close()
 		return nil, err

@@ -108,14 +108,18 @@ const holderPoll = 2 * time.Second
 func (i *Instance) holds(pid int) bool {
 	usurper, own := "", false
 	for _, address := range i.Status().Addresses {
-		holder, known := procinfo.Listener(address, pid)
+		if i.sockets[address].Held() {
+			continue
+		}
+		delete(i.sockets, address)
+		socket, known := procinfo.Listener(address, pid)
 		switch {
 		case !known:
-		case i.startedBy(pid, holder):
-			own = true
+		case i.startedBy(pid, socket.PID):
+			i.sockets[address], own = socket, true
 		case i.held:
-			usurper = fmt.Sprintf("pid %d", holder)
-			if program, ok := procinfo.ProgramOf(holder); ok {
+			usurper = fmt.Sprintf("pid %d", socket.PID)
+			if program, ok := procinfo.ProgramOf(socket.PID); ok {
 				usurper = program.String()
 			}
 		}

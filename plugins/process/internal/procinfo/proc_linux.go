@@ -139,58 +139,71 @@ func programOf(pid int, executable string, args []string) (Program, bool) {
 // Holder says which process listens on a TCP address, as "pid 17 (nginx)", or
 // "" if that cannot be seen.
 func Holder(address string) string {
-	pid, known := Listener(address)
+	socket, known := Listener(address)
 	if !known {
 		return ""
 	}
-	name, _ := os.ReadFile(fmt.Sprintf("/proc/%d/comm", pid))
-	return fmt.Sprintf("pid %d (%s)", pid, strings.TrimSpace(string(name)))
+	name, _ := os.ReadFile(fmt.Sprintf("/proc/%d/comm", socket.PID))
+	return fmt.Sprintf("pid %d (%s)", socket.PID, strings.TrimSpace(string(name)))
 }
 
-// Listener returns the process that listens on a TCP address, if that can be seen.
-// The likely ones are looked at first, which saves the look at all.
-func Listener(address string, likely ...int) (pid int, known bool) {
+// Listener returns who listens on a TCP address, if that can be seen. The likely
+// ones are looked at first, which saves the look at all.
+func Listener(address string, likely ...int) (Socket, bool) {
 	want, err := netip.ParseAddrPort(address)
 	if err != nil {
-		return 0, false
+		return Socket{}, false
 	}
 	inodes := map[string]bool{}
 	for _, table := range []string{"/proc/net/tcp", "/proc/net/tcp6"} {
 		listening(table, want, inodes)
 	}
 	if len(inodes) == 0 {
-		return 0, false
+		return Socket{}, false
 	}
 	for _, pid := range likely {
-		if holds(pid, inodes) {
-			return pid, true
+		if socket, ok := socketOf(pid, inodes); ok {
+			return socket, true
 		}
 	}
 	for _, pid := range pids() {
-		if holds(pid, inodes) {
-			return pid, true
+		if socket, ok := socketOf(pid, inodes); ok {
+			return socket, true
 		}
 	}
-	return 0, false
+	return Socket{}, false
 }
 
-// holds says whether a process has one of the sockets.
-func holds(pid int, inodes map[string]bool) bool {
+// socketOf returns the one of the sockets that a process has.
+func socketOf(pid int, inodes map[string]bool) (Socket, bool) {
 	dir := fmt.Sprintf("/proc/%d/fd", pid)
 	open, err := os.Open(dir)
 	if err != nil {
-		return false
+		return Socket{}, false
 	}
 	defer open.Close()
 	names, _ := open.Readdirnames(-1) // what is gone meanwhile is not there
 	for _, name := range names {
-		target, err := os.Readlink(filepath.Join(dir, name))
-		if err == nil && inodes[strings.TrimSuffix(strings.TrimPrefix(target, "socket:["), "]")] {
-			return true
+		if inode := inodeOf(filepath.Join(dir, name)); inodes[inode] {
+			return Socket{PID: pid, fd: filepath.Join(dir, name), inode: inode}, true
 		}
 	}
-	return false
+	return Socket{}, false
 }
+
+// inodeOf returns the socket that a descriptor is, "" for none.
+func inodeOf(fd string) string {
+	target, err := os.Readlink(fd)
+	inode, isSocket := strings.CutPrefix(target, "socket:[")
+	if err != nil || !isSocket {
+		return ""
+	}
+	return strings.TrimSuffix(inode, "]")
+}
+
+// Held says whether the process has the socket still, under the same descriptor:
+// then nobody else can have taken its address. That is cheap to know.
+func (s Socket) Held() bool { return s.inode != "" && inodeOf(s.fd) == s.inode }
 
 // GroupOf returns the process group of a process, 0 if it does not run.
 func GroupOf(pid int) int {

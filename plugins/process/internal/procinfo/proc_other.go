@@ -33,7 +33,10 @@ func Programs(func(executable string, args []string) bool) []Program { return ni
 func ProgramOf(int) (Program, bool) { return Program{}, false }
 
 // Listener is not known here.
-func Listener(string, ...int) (pid int, known bool) { return 0, false }
+func Listener(string, ...int) (Socket, bool) { return Socket{}, false }
+
+// Held is not known here.
+func (s Socket) Held() bool { return s.fd != "" && s.inode != "" }
 
 // GroupOf returns the process group of a process, 0 if it does not run.
 func GroupOf(pid int) int {

@@ -54,6 +54,13 @@ type Program struct {
 	Hidden     bool   // we may not see whether it has a mark
 }
 
+// Socket is a socket that listens, as one descriptor of a process.
+type Socket struct {
+	PID   int
+	fd    string // its link in /proc
+	inode string
+}
+
 // String names it for people.
 func (p Program) String() string {
 	name := p.Executable
