@@ -15,7 +15,8 @@ type Background struct {
 	host    *Host
 	command *exec.Cmd
 	ended   chan struct{}
-	err     error // after ended
+	err     error         // after ended
+	copied  chan struct{} // all that it wrote to its terminal has been read; nil: it has none
 	stdout  string
 	stderr  string
 }
@@ -106,6 +107,16 @@ func (b *Background) Signal(s syscall.Signal) {
 	}
 }
 
+// Ended says whether it has ended.
+func (b *Background) Ended() bool {
+	select {
+	case <-b.ended:
+		return true
+	default:
+		return false
+	}
+}
+
 // Kill ends it as a crash does.
 func (b *Background) Kill() {
 	_ = b.command.Process.Kill() // it may have ended
@@ -120,6 +131,13 @@ func (b *Background) Wait() Result {
 	case <-time.After(commandTime):
 		b.host.t.Fatalf("%v did not end within %s:\n%s%s", b.command.Args, commandTime, b.Stdout(), b.Stderr())
 	}
+	if b.copied != nil {
+		select {
+		case <-b.copied:
+		case <-time.After(patience):
+			b.host.t.Fatalf("%v has ended, and somebody still has its terminal", b.command.Args)
+		}
+	}
 	return Result{
 		Arguments: b.command.Args[1:], Stdout: b.Stdout(), Stderr: b.Stderr(), Code: b.command.ProcessState.ExitCode(),
 	}
@@ -129,29 +147,46 @@ func (b *Background) Wait() Result {
 // stdout and stderr. All that it writes is its stdout.
 func (h *Host) BeginOnTerminal(arguments ...string) *Background {
 	h.t.Helper()
-	main, side, err := openTerminal(80, 24)
+	return h.BeginOn(Window{Columns: 80, Lines: 24}, arguments...)
+}
+
+// Window is the terminal that BeginOn gives to a command.
+type Window struct {
+	Columns, Lines uint16
+	// Environ is added to that of the home; TERM is xterm unless it says another.
+	Environ []string
+}
+
+// BeginOn is BeginOnTerminal with a terminal of another kind.
+func (h *Host) BeginOn(window Window, arguments ...string) *Background {
+	h.t.Helper()
+	main, side, err := openTerminal(window.Columns, window.Lines)
 	if err != nil {
 		h.t.Fatalf("open a terminal: %v", err)
 	}
 	defer side.Close()
 	b := h.background(arguments)
-	b.command.Env = append(b.command.Env, "TERM=xterm")
-	b.stdout = filepath.Join(h.Path("tmp"), "terminal")
+	b.command.Env = append(append(b.command.Env, "TERM=xterm"), window.Environ...)
+	dir, err := os.MkdirTemp(h.Path("tmp"), "terminal-")
+	if err != nil {
+		h.t.Fatal(err)
+	}
+	b.stdout = filepath.Join(dir, "stdout")
 	b.command.Stdin, b.command.Stdout, b.command.Stderr = side, side, side
 	b.command.SysProcAttr = &syscall.SysProcAttr{Setsid: true, Setctty: true}
 	file, err := os.Create(b.stdout)
 	if err != nil {
 		h.t.Fatal(err)
 	}
-	copied := make(chan struct{})
+	b.copied = make(chan struct{})
 	go func() {
 		_, _ = io.Copy(file, main) // ends with the terminal
 		_ = file.Close()
-		close(copied)
+		close(b.copied)
 	}()
 	h.t.Cleanup(func() {
 		_ = main.Close()
-		<-copied
+		<-b.copied
 	})
 	b.start()
 	return b
