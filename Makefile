@@ -82,7 +82,7 @@ test-unit: check-go ## Run the tests beside the code, not those of test/
 	$(GO_TEST) $(TESTFLAGS) $(UNIT_PACKAGES)
 
 .PHONY: crash
-crash: build ## Kill host, plugin and shim (SIGKILL) at every step of a deployment, three times over
+crash: build ## Kill host, plugin and both (SIGKILL) at every step of deploy and rollback, three times over
 	cd test && $(GO_TEST) -run Crash -count=3 $(TESTFLAGS) ./...
 
 ##@ Develop
