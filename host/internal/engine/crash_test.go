@@ -14,7 +14,6 @@ import (
 
 	"github.com/apm-deploy/apm/host/internal/deployment"
 	"github.com/apm-deploy/apm/host/internal/engine"
-	"github.com/apm-deploy/apm/host/internal/store"
 	"github.com/apm-deploy/apm/sdk"
 )
 
@@ -23,7 +22,7 @@ var errDead = errors.New("the host was killed")
 // mortal is a store that the host dies at: at the n-th commit, before or after
 // it is made. From then on nothing that this host does is recorded.
 type mortal struct {
-	store.Store
+	history
 	mu      sync.Mutex
 	commits int
 	dieAt   int // 0: never
@@ -41,10 +40,10 @@ func (m *mortal) Commit(ctx context.Context, change deployment.Change) error {
 	}
 	m.commits++
 	if m.commits != m.dieAt {
-		return m.Store.Commit(ctx, change)
+		return m.history.Commit(ctx, change)
 	}
 	if m.after {
-		if err := m.Store.Commit(ctx, change); err != nil {
+		if err := m.history.Commit(ctx, change); err != nil {
 			return err
 		}
 	}
@@ -58,7 +57,7 @@ func (m *mortal) Claim(ctx context.Context, host string, ttl time.Duration) ([]d
 	case <-m.dead:
 		return nil, errDead
 	default:
-		return m.Store.Claim(ctx, host, ttl)
+		return m.history.Claim(ctx, host, ttl)
 	}
 }
 
@@ -67,7 +66,7 @@ func (m *mortal) Release(ctx context.Context, host string, targets ...deployment
 	case <-m.dead:
 		return errDead
 	default:
-		return m.Store.Release(ctx, host, targets...)
+		return m.history.Release(ctx, host, targets...)
 	}
 }
 
@@ -174,8 +173,8 @@ func (r *rig) ended(d *deployment.Deployment) ended {
 func perform(t *testing.T, s scenario, b base, dieAt int, after bool) (ended, int) {
 	t.Helper()
 	r, id := b.rig(t)
-	m := &mortal{Store: r.store, dieAt: dieAt, after: after, dead: make(chan struct{})}
-	r.wrap = func(store.Store) engine.Store { return m }
+	m := &mortal{history: r.store, dieAt: dieAt, after: after, dead: make(chan struct{})}
+	r.wrap = func(history) engine.Store { return m }
 	r.run()
 	id = s.does(r, id)
 	wait := r.beside(s, id)
@@ -192,7 +191,7 @@ func perform(t *testing.T, s scenario, b base, dieAt int, after bool) (ended, in
 		if err := r.store.Release(t.Context(), "host"); err != nil { // as time does
 			t.Fatal(err)
 		}
-		r.wrap = func(s store.Store) engine.Store { return s }
+		r.wrap = func(s history) engine.Store { return s }
 		r.run()
 	}
 	wait()
@@ -205,9 +204,9 @@ func perform(t *testing.T, s scenario, b base, dieAt int, after bool) (ended, in
 
 // base is where a scenario begins: made once, copied for each run of it.
 type base struct {
-	directory string
-	world     *world
-	id        string
+	origin origin
+	world  *world
+	id     string
 }
 
 // base makes v1 run, and what else the scenario has before it.
@@ -218,17 +217,15 @@ func (s scenario) base(t *testing.T) base {
 	if s.before != nil {
 		id = s.before(r)
 	}
-	r.shut()
-	return base{directory: r.directory, world: r.world, id: id}
+	return base{origin: r.origin(), world: r.world, id: id}
 }
 
 // rig is a rig of its own that begins there.
 func (b base) rig(t *testing.T) (r *rig, id string) {
 	t.Helper()
 	r = bareRig(t)
-	r.copy(b.directory)
 	r.world = b.world.clone()
-	r.open()
+	r.open(b.origin)
 	return r, b.id
 }
 

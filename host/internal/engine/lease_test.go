@@ -8,13 +8,12 @@ import (
 
 	"github.com/apm-deploy/apm/host/internal/deployment"
 	"github.com/apm-deploy/apm/host/internal/engine"
-	"github.com/apm-deploy/apm/host/internal/store"
 )
 
 // slowClaims is a store that takes for ever to look for work, once it has given
 // some.
 type slowClaims struct {
-	store.Store
+	history
 	mu      sync.Mutex
 	given   bool
 	inARow  int // claims since the last renewal
@@ -31,7 +30,7 @@ func (s *slowClaims) Claim(ctx context.Context, host string, ttl time.Duration) 
 		<-ctx.Done()
 		return nil, ctx.Err()
 	}
-	leases, err := s.Store.Claim(ctx, host, ttl)
+	leases, err := s.history.Claim(ctx, host, ttl)
 	s.given = len(leases) > 0
 	return leases, err
 }
@@ -41,7 +40,7 @@ func (s *slowClaims) Renew(ctx context.Context, host string, ttl time.Duration) 
 	s.inARow = 0
 	s.renewed++
 	s.mu.Unlock()
-	return s.Store.Renew(ctx, host, ttl)
+	return s.history.Renew(ctx, host, ttl)
 }
 
 // Looking for work, however long it takes, keeps nobody from renewing what is
@@ -50,8 +49,8 @@ func TestSlowClaimsHoldUpNoRenewal(t *testing.T) {
 	t.Parallel()
 	r := newRig(t)
 	r.renew = 100 * time.Millisecond
-	s := &slowClaims{Store: r.store}
-	r.wrap = func(store.Store) engine.Store { return s }
+	s := &slowClaims{history: r.store}
+	r.wrap = func(history) engine.Store { return s }
 	r.run()
 	r.start("v1", stuckWeb)
 	r.poll("many renewals", func() bool {
@@ -68,7 +67,7 @@ func TestSlowClaimsHoldUpNoRenewal(t *testing.T) {
 
 // lastClaim is a store that does not renew, and knows when its lease ends.
 type lastClaim struct {
-	store.Store
+	history
 	mu    sync.Mutex
 	until time.Time
 }
@@ -79,7 +78,7 @@ func (l *lastClaim) Claim(ctx context.Context, host string, ttl time.Duration) (
 	if !l.until.IsZero() {
 		return nil, nil
 	}
-	leases, err := l.Store.Claim(ctx, host, ttl)
+	leases, err := l.history.Claim(ctx, host, ttl)
 	if len(leases) > 0 {
 		l.until = leases[0].Until
 	}
@@ -95,8 +94,8 @@ func TestCallsEndBeforeTheLease(t *testing.T) {
 	t.Parallel()
 	r := newRig(t)
 	r.lease = 8 * time.Second
-	l := &lastClaim{Store: r.store}
-	r.wrap = func(store.Store) engine.Store { return l }
+	l := &lastClaim{history: r.store}
+	r.wrap = func(history) engine.Store { return l }
 	r.run()
 	r.world.with(func() { r.world.hangs = "deploy" })
 	r.start("v1", `{"web":{"content":"a"}}`)

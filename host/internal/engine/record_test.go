@@ -11,12 +11,11 @@ import (
 
 	"github.com/apm-deploy/apm/host/internal/deployment"
 	"github.com/apm-deploy/apm/host/internal/engine"
-	"github.com/apm-deploy/apm/host/internal/store"
 )
 
 // patchy is a store that is away for a while, now and then.
 type patchy struct {
-	store.Store
+	history
 	mu      sync.Mutex
 	calls   int
 	away    int // of every 20 calls so many find it away
@@ -37,7 +36,7 @@ func (p *patchy) Commit(ctx context.Context, change deployment.Change) error {
 	if err := p.gap(); err != nil {
 		return err
 	}
-	err := p.Store.Commit(ctx, change)
+	err := p.history.Commit(ctx, change)
 	if errors.Is(err, deployment.ErrStaleEpoch) {
 		p.mu.Lock()
 		p.refused++
@@ -50,21 +49,21 @@ func (p *patchy) Blob(ctx context.Context, key string) ([]byte, error) {
 	if err := p.gap(); err != nil {
 		return nil, err
 	}
-	return p.Store.Blob(ctx, key)
+	return p.history.Blob(ctx, key)
 }
 
 func (p *patchy) Work(ctx context.Context, target deployment.Target) (deployment.Work, error) {
 	if err := p.gap(); err != nil {
 		return deployment.Work{}, err
 	}
-	return p.Store.Work(ctx, target)
+	return p.history.Work(ctx, target)
 }
 
 func (p *patchy) Claim(ctx context.Context, host string, ttl time.Duration) ([]deployment.Lease, error) {
 	if err := p.gap(); err != nil {
 		return nil, err
 	}
-	return p.Store.Claim(ctx, host, ttl)
+	return p.history.Claim(ctx, host, ttl)
 }
 
 // A store that is away says nothing about what runs: all ends as if it had not
@@ -78,7 +77,7 @@ func TestStoreAwayForAWhile(t *testing.T) {
 			b := s.base(t)
 			want, _ := undisturbed(t, s, b)
 			r, id := b.rig(t)
-			r.wrap = func(s store.Store) engine.Store { return &patchy{Store: s, away: 7} }
+			r.wrap = func(s history) engine.Store { return &patchy{history: s, away: 7} }
 			r.run()
 			id = s.does(r, id)
 			d := r.await(id, s.runs)
@@ -94,8 +93,8 @@ func TestStoreAwayForAWhile(t *testing.T) {
 func TestLeaseLost(t *testing.T) {
 	t.Parallel()
 	r := newRig(t)
-	p := &patchy{Store: r.store}
-	r.wrap = func(store.Store) engine.Store { return p }
+	p := &patchy{history: r.store}
+	r.wrap = func(history) engine.Store { return p }
 	r.run()
 	d := r.start("v1", stuckWeb)
 	r.beginsWeb(d.ID)

@@ -12,7 +12,6 @@ import (
 	"github.com/apm-deploy/apm/host/internal/bus/memory"
 	"github.com/apm-deploy/apm/host/internal/deployment"
 	"github.com/apm-deploy/apm/host/internal/engine"
-	"github.com/apm-deploy/apm/host/internal/store"
 	"github.com/apm-deploy/apm/sdk"
 )
 
@@ -20,11 +19,11 @@ import (
 type rig struct {
 	t      *testing.T
 	world  *world
-	store  store.Store
+	store  history
 	engine *engine.Engine
 	stop   func() // the engine, as a clean stop of the host does
 	policy deployment.Policy
-	wrap   func(store.Store) engine.Store
+	wrap   func(history) engine.Store
 	bus    *memory.Bus
 	now    func() time.Time
 	lease  time.Duration
@@ -45,7 +44,7 @@ type componentConfig struct {
 	NoChecks  bool     `json:"no_checks"`
 	Startup   int      `json:"startup"` // ms
 	Timeout   int      `json:"timeout"` // ms
-	Pause     int      `json:"pause"`   // ms between steps; 0: 20
+	Pause     int      `json:"pause"`   // ms between steps; 0: 50
 }
 
 func (d definitions) Define(_ context.Context, r deployment.Request, _ *deployment.Definition) (deployment.Definition, []deployment.Problem, error) {
@@ -67,10 +66,10 @@ func (d definitions) Define(_ context.Context, r deployment.Request, _ *deployme
 		component := deployment.ComponentDefinition{
 			Name: name, Platform: "fake", DependsOn: c.DependsOn, Spec: raw,
 			Promotion: deployment.Promotion{Steps: []int{100}},
-			Monitor:   deployment.Monitor{Interval: 10 * time.Millisecond, Timeout: 20 * time.Second},
+			Monitor:   deployment.Monitor{Interval: 50 * time.Millisecond, Timeout: 20 * time.Second},
 		}
 		if len(c.Steps) > 0 {
-			component.Promotion = deployment.Promotion{Steps: c.Steps, Pause: 20 * time.Millisecond}
+			component.Promotion = deployment.Promotion{Steps: c.Steps, Pause: 50 * time.Millisecond}
 		}
 		if c.Pause > 0 {
 			component.Promotion.Pause = time.Duration(c.Pause) * time.Millisecond
@@ -80,7 +79,7 @@ func (d definitions) Define(_ context.Context, r deployment.Request, _ *deployme
 		}
 		if !c.NoChecks {
 			component.Checks = []deployment.CheckDefinition{{
-				Type: "http", Name: "home", Interval: 5 * time.Millisecond, Timeout: time.Second, Passes: 2, Failures: 2,
+				Type: "http", Name: "home", Interval: 20 * time.Millisecond, Timeout: time.Second, Passes: 2, Failures: 2,
 				Startup: time.Duration(c.Startup) * time.Millisecond,
 				HTTP:    &deployment.HTTPCheck{URL: "http://${address}/"},
 			}}
@@ -93,8 +92,11 @@ func (d definitions) Define(_ context.Context, r deployment.Request, _ *deployme
 func newRig(t *testing.T) *rig {
 	t.Helper()
 	r := bareRig(t)
-	r.copy(fresh())
-	r.open()
+	if slow {
+		r.open(origin{ram: newRAM()})
+	} else {
+		r.open(origin{directory: fresh()})
+	}
 	return r
 }
 
@@ -104,7 +106,7 @@ func bareRig(t *testing.T) *rig {
 	policy := deployment.DefaultPolicy()
 	policy.Bake = 60 * time.Millisecond
 	policy.Timeouts = deployment.Timeouts{Preparing: 10 * time.Second, Deploying: 20 * time.Second, Verifying: 10 * time.Second, RollingBack: 20 * time.Second}
-	return &rig{t: t, world: newWorld(), directory: t.TempDir(), policy: policy, bus: memory.New(), now: time.Now, lease: 10 * time.Second, stop: func() {}, wrap: func(s store.Store) engine.Store { return s }}
+	return &rig{t: t, world: newWorld(), directory: t.TempDir(), policy: policy, bus: memory.New(), now: time.Now, lease: 10 * time.Second, stop: func() {}, wrap: func(s history) engine.Store { return s }}
 }
 
 // run starts an engine; one that ran before is stopped first.
@@ -223,7 +225,7 @@ func (r *rig) poll(what string, holds func() bool) {
 }
 
 // patience is how long a test waits on a loaded machine.
-const patience = 30 * time.Second
+const patience = time.Minute
 
 // await waits until the deployment's last run has ended.
 func (r *rig) await(id string, runs int) *deployment.Deployment {

@@ -34,6 +34,45 @@ func openStore(ctx context.Context, directory string) (*sqlite.Store, error) {
 	return sqlite.Open(ctx, sqlite.Config{Path: filepath.Join(directory, "apm.db"), Sealer: sealer, HostID: "host"})
 }
 
+// origin is what a rig's store begins with: a store in memory, or the files of a
+// real one that is closed.
+type origin struct {
+	directory string
+	ram       *ram
+}
+
+// origin is the rig's store as it is, for others to begin with; it is closed.
+func (r *rig) origin() origin {
+	r.shut()
+	if m, is := r.store.(*ram); is {
+		return origin{ram: m}
+	}
+	return origin{directory: r.directory}
+}
+
+// open opens the rig's store; shut, at the latest the end of the test, closes it.
+func (r *rig) open(from origin) {
+	r.t.Helper()
+	if from.ram != nil {
+		r.store = from.ram.clone()
+	} else {
+		r.copy(from.directory)
+		s, err := openStore(r.t.Context(), r.directory)
+		if err != nil {
+			r.t.Fatal(err)
+		}
+		r.store = s
+	}
+	opened := r.store
+	r.shut = sync.OnceFunc(func() {
+		r.stop()
+		if err := opened.Close(); err != nil {
+			r.t.Error(err)
+		}
+	})
+	r.t.Cleanup(r.shut)
+}
+
 // copy makes the rig begin with the files of a store that is closed.
 func (r *rig) copy(directory string) {
 	r.t.Helper()
@@ -50,21 +89,4 @@ func (r *rig) copy(directory string) {
 			r.t.Fatal(err)
 		}
 	}
-}
-
-// open opens the store; shut, at the latest the end of the test, closes it.
-func (r *rig) open() {
-	r.t.Helper()
-	s, err := openStore(r.t.Context(), r.directory)
-	if err != nil {
-		r.t.Fatal(err)
-	}
-	r.store = s
-	r.shut = sync.OnceFunc(func() {
-		r.stop()
-		if err := s.Close(); err != nil {
-			r.t.Error(err)
-		}
-	})
-	r.t.Cleanup(r.shut)
 }

@@ -12,14 +12,13 @@ import (
 
 	"github.com/apm-deploy/apm/host/internal/deployment"
 	"github.com/apm-deploy/apm/host/internal/engine"
-	"github.com/apm-deploy/apm/host/internal/store"
 )
 
 // frozen is the store of a host that is paused at its n-th commit, as by a
 // SIGSTOP, long enough for its lease to end. It never hears of that: when it goes
 // on it believes that all is still its own.
 type frozen struct {
-	store.Store
+	history
 	pauseAt int
 	after   bool
 	paused  chan struct{} // closed when it stands still
@@ -30,7 +29,7 @@ type frozen struct {
 	refused int
 }
 
-const shortLease = 300 * time.Millisecond
+const shortLease = time.Second
 
 func (f *frozen) still() bool {
 	select {
@@ -45,7 +44,7 @@ func (f *frozen) Claim(ctx context.Context, host string, _ time.Duration) ([]dep
 	if f.still() {
 		return nil, deployment.ErrUnavailable
 	}
-	leases, err := f.Store.Claim(ctx, host, shortLease)
+	leases, err := f.history.Claim(ctx, host, shortLease)
 	for i := range leases {
 		leases[i].For = time.Hour
 	}
@@ -56,7 +55,7 @@ func (f *frozen) Renew(ctx context.Context, host string, _ time.Duration) ([]dep
 	if f.still() {
 		return nil, deployment.ErrUnavailable
 	}
-	leases, err := f.Store.Renew(ctx, host, shortLease)
+	leases, err := f.history.Renew(ctx, host, shortLease)
 	for i := range leases {
 		leases[i].For = time.Hour
 	}
@@ -69,7 +68,7 @@ func (f *frozen) Commit(ctx context.Context, change deployment.Change) error {
 	here := f.commits == f.pauseAt
 	f.mu.Unlock()
 	if here && f.after {
-		err := f.Store.Commit(ctx, change)
+		err := f.history.Commit(ctx, change)
 		close(f.paused)
 		<-f.goOn
 		return err
@@ -80,7 +79,7 @@ func (f *frozen) Commit(ctx context.Context, change deployment.Change) error {
 	if here || f.still() {
 		<-f.goOn
 	}
-	err := f.Store.Commit(context.WithoutCancel(ctx), change)
+	err := f.history.Commit(context.WithoutCancel(ctx), change)
 	if errors.Is(err, deployment.ErrStaleEpoch) {
 		f.mu.Lock()
 		f.refused++
@@ -119,7 +118,7 @@ func TestTakeoverFencesTheFirstHost(t *testing.T) {
 func takeOver(t *testing.T, s scenario, b base, n int, after bool) ended {
 	t.Helper()
 	r, id := b.rig(t)
-	f := &frozen{Store: r.store, pauseAt: n, after: after, paused: make(chan struct{}), goOn: make(chan struct{})}
+	f := &frozen{history: r.store, pauseAt: n, after: after, paused: make(chan struct{}), goOn: make(chan struct{})}
 	config := r.config("first", f)
 	config.Renew = shortLease / 6
 	first := engine.New(config)
