@@ -1,6 +1,7 @@
 package platform_test
 
 import (
+	"fmt"
 	"os"
 	"path/filepath"
 	"testing"
@@ -21,7 +22,10 @@ func TestSwapIsOneStep(t *testing.T) {
 		defer close(done)
 		for ctx.Err() == nil {
 			text, err := os.ReadFile(r.path("current", "index.html"))
-			if err != nil || (string(text) != "one" && string(text) != "two") {
+			if err == nil && string(text) != "one" && string(text) != "two" {
+				err = fmt.Errorf("current is %q", text)
+			}
+			if err != nil {
 				done <- err
 				return
 			}
