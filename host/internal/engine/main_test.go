@@ -27,7 +27,7 @@ func TestMain(m *testing.M) {
 	_ = os.RemoveAll(freshDirectory)
 	if code == 0 {
 		if err := goleak.Find(); err != nil {
-			os.Stderr.WriteString("goroutines left: " + err.Error() + "\n")
+			_, _ = os.Stderr.WriteString("goroutines left: " + err.Error() + "\n")
 			code = 1
 		}
 	}
