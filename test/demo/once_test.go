@@ -62,8 +62,12 @@ var acts = []struct {
 	},
 }
 
+// firstWithin is how long the first deployment may take from the start of the demo.
+const firstWithin = 60 * time.Second
+
 func TestDemoOnce(t *testing.T) {
 	h := harness.New(t)
+	began := time.Now()
 	r := h.Must(0, "demo", "--once", "-o", "json")
 	h.NothingLeft()
 	if left := h.Read(".local/share/apm-demo/demo.hcl"); left != "" {
@@ -89,6 +93,18 @@ func TestDemoOnce(t *testing.T) {
 			if e.Seq != uint64(n+1) || e.Ephemeral {
 				t.Errorf("%s: event %d has seq %d", want.version, n+1, e.Seq)
 			}
+		}
+		looked := []string{}
+		for _, e := range d.Events {
+			if e.Type == "candidate.ready" || e.Type == "verdict" && harness.Field(e, "component") != "" || e.Type == "operation.finished" {
+				looked = append(looked, e.Type)
+			}
+		}
+		if len(looked) < 3 || looked[0] != "candidate.ready" || looked[1] != "verdict" || looked[2] != "operation.finished" {
+			t.Errorf("%s: a candidate is judged before it gets the traffic: %v", want.version, looked)
+		}
+		if last := d.Events[len(d.Events)-1].Time; i == 0 && last.Sub(began) > firstWithin {
+			t.Errorf("the first deployment was over after %s", last.Sub(began))
 		}
 		if d.Client.Requests == 0 || d.Client.Failures != 0 {
 			t.Errorf("%s: %d requests, %d failures", want.version, d.Client.Requests, d.Client.Failures)

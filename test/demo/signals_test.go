@@ -72,7 +72,7 @@ func TestDemoLeftAtOnce(t *testing.T) {
 	if r.Code != 130 || !printed || !strings.Contains(r.Stderr, "what the demo deployed may still run") {
 		t.Fatalf("after Ctrl-C twice: %s", r)
 	}
-	if err := syscall.Kill(host, syscall.SIGCONT); err != nil && err != syscall.ESRCH { //nolint:errorlint // an errno as it is
+	if err := syscall.Kill(host, syscall.SIGCONT); err != nil && err != syscall.ESRCH {
 		t.Fatal(err)
 	}
 	command, _, _ = strings.Cut(command, "\n")
