@@ -249,9 +249,6 @@ func everything() bool { return os.Getenv("APM_CRASH") == "full" }
 // one salt to another.
 func points(last, some int, salt string) (chosen []int) {
 	stride, first := 1, 1
-	if slow {
-		some = 1
-	}
 	if !everything() {
 		hash := fnv.New32a()
 		_, _ = hash.Write([]byte(salt))

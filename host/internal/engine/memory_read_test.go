@@ -78,10 +78,15 @@ func (m *ram) Work(ctx context.Context, target deployment.Target) (work deployme
 		if work.Current == nil && work.State.Current != "" {
 			work.Current, err = m.deployment(work.State.Current)
 		}
-		for _, c := range m.commands {
-			if c.Target == target {
-				work.Commands = append(work.Commands, c)
+		for _, known := range m.commands {
+			var c deployment.Command
+			if known.target != target {
+				continue
 			}
+			if err := json.Unmarshal(known.data, &c); err != nil {
+				return err
+			}
+			work.Commands = append(work.Commands, c)
 		}
 		return err
 	})

@@ -36,7 +36,7 @@ type ramState struct {
 	targets     map[deployment.Target]ramTarget
 	events      map[string][]deployment.Event
 	blobs       map[string][]byte
-	commands    []deployment.Command
+	commands    []ramCommand
 	audit       []deployment.AuditRecord
 	keys        map[string]ramKey // by principal and key
 }
@@ -46,6 +46,12 @@ type ramTarget struct {
 	epoch uint64
 	until time.Time
 	state []byte
+}
+
+type ramCommand struct {
+	id     string
+	target deployment.Target
+	data   []byte
 }
 
 type ramKey struct{ digest, id string }
@@ -99,7 +105,7 @@ func (m *ram) Accept(ctx context.Context, a deployment.Acceptance) error {
 			case a.Concurrent == deployment.ConcurrentRefuse:
 				return &deployment.BusyError{Holder: other.ID}
 			case a.Concurrent == deployment.ConcurrentSupersede && r.LockedAt.IsZero() && r.Kind != deployment.RunRollback:
-				m.commands = append(m.commands, deployment.Command{
+				m.wish(deployment.Command{
 					ID: d.ID + "-supersedes-" + other.ID, DeploymentID: other.ID, Target: d.Target, Waiting: true,
 					Kind: deployment.CommandCancel, Actor: a.Audit.Actor, Reason: "superseded by " + d.ID, At: d.AcceptedAt,
 				})
@@ -144,9 +150,13 @@ func (m *ram) Command(ctx context.Context, c deployment.Command, audit deploymen
 		if c.Key != nil {
 			m.keys[c.Key.Principal+"/"+c.Key.Key] = ramKey{c.Key.Digest, c.DeploymentID}
 		}
-		m.commands = append(m.commands, c)
+		m.wish(c)
 		return m.write(nil, nil, audit)
 	})
+}
+
+func (m *ram) wish(c deployment.Command) {
+	m.commands = append(m.commands, ramCommand{c.ID, c.Target, encoded(c)})
 }
 
 func (m *ram) Repeated(ctx context.Context, key deployment.IdempotencyKey) (id string, err error) {
@@ -186,7 +196,7 @@ func (m *ram) Claim(ctx context.Context, host string, ttl time.Duration) (leases
 // needed says whether a target has something to do.
 func (m *ram) needed(target deployment.Target) bool {
 	return len(m.open(target)) > 0 || m.state(target).Current != "" ||
-		slices.ContainsFunc(m.commands, func(c deployment.Command) bool { return c.Target == target })
+		slices.ContainsFunc(m.commands, func(c ramCommand) bool { return c.target == target })
 }
 
 func (m *ram) Renew(ctx context.Context, host string, ttl time.Duration) (leases []deployment.Lease, err error) {
@@ -232,8 +242,8 @@ func (m *ram) Commit(ctx context.Context, c deployment.Change) error {
 			t.state = encoded(c.State)
 			m.targets[c.Target] = t
 		}
-		m.commands = slices.DeleteFunc(m.commands, func(known deployment.Command) bool {
-			return slices.Contains(c.Consumed, known.ID)
+		m.commands = slices.DeleteFunc(m.commands, func(known ramCommand) bool {
+			return slices.Contains(c.Consumed, known.id)
 		})
 		return m.write(c.Events, c.Blobs, c.Audit...)
 	})

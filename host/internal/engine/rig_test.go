@@ -92,7 +92,7 @@ func (d definitions) Define(_ context.Context, r deployment.Request, _ *deployme
 func newRig(t *testing.T) *rig {
 	t.Helper()
 	r := bareRig(t)
-	if slow {
+	if raced {
 		r.open(origin{ram: newRAM()})
 	} else {
 		r.open(origin{directory: fresh()})
