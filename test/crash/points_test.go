@@ -111,7 +111,7 @@ func TestCrashManualRollback(t *testing.T) {
 			return d.ID, d.Seq
 		},
 		points: rollbackPoints(),
-		status: "rolled_back", path: []string{"preparing", "deploying", "verifying", "completed", "rolling_back", "rolled_back"},
+		status: "rolled_back", path: []string{"preparing", "deploying", "verifying", "completed", "pending", "rolling_back", "rolled_back"},
 		starts: []string{"v1", "v2", "v1"}, version: "v1",
 	}.run(t)
 }
