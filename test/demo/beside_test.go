@@ -3,6 +3,7 @@ package demo_test
 import (
 	"fmt"
 	"net"
+	"net/http"
 	"regexp"
 	"strings"
 	"syscall"
@@ -55,9 +56,13 @@ func TestDemoOnTerminal(t *testing.T) {
 	if ports["8080"] || ports["8088"] || !ports[port] {
 		t.Errorf("the demo prints the ports %v; its host has %s, and 8080 and 8088 are taken", ports, port)
 	}
-	commands := 0
+	commands, requests := 0, 0
 	for _, line := range strings.Split(demo.Stdout(), "\n") {
 		line = strings.TrimSpace(line)
+		if strings.HasPrefix(line, "curl ") {
+			requests++
+			request(t, h, line)
+		}
 		if !strings.HasPrefix(line, harness.Binary(t, "apm")+" ") {
 			continue
 		}
@@ -66,8 +71,8 @@ func TestDemoOnTerminal(t *testing.T) {
 			t.Errorf("%s: %s", line, r)
 		}
 	}
-	if commands < 4 {
-		t.Errorf("%d commands to try:\n%s", commands, demo.Stdout())
+	if commands < 4 || requests < 4 {
+		t.Errorf("%d commands and %d requests to try:\n%s", commands, requests, demo.Stdout())
 	}
 
 	demo.Signal(syscall.SIGINT)
@@ -75,6 +80,45 @@ func TestDemoOnTerminal(t *testing.T) {
 		t.Errorf("after Ctrl-C: %s", r)
 	}
 	h.NothingLeft()
+}
+
+var (
+	lineHeader = regexp.MustCompile(`-H "([^"]+)"`)
+	lineURL    = regexp.MustCompile(`"?(http://[^" ]+)"?$`)
+	lineShell  = regexp.MustCompile(`\$\((.+)\)`)
+)
+
+// request sends what a line for curl sends: this machine may have none.
+func request(t *testing.T, h *harness.Host, line string) {
+	t.Helper()
+	url := lineURL.FindStringSubmatch(line)
+	if url == nil {
+		t.Fatalf("%s: no URL", line)
+	}
+	request, err := http.NewRequestWithContext(t.Context(), http.MethodGet, url[1], http.NoBody)
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := http.StatusOK
+	for _, header := range lineHeader.FindAllStringSubmatch(line, -1) {
+		name, value, _ := strings.Cut(header[1], ": ")
+		value = lineShell.ReplaceAllStringFunc(value, func(words string) string {
+			r := h.Run(harness.Command{Program: "/bin/sh", Arguments: []string{"-c", words[len("$(") : len(words)-len(")")]}})
+			return strings.TrimSpace(r.Stdout)
+		})
+		if request.Header.Set(name, value); name == "Upgrade" {
+			want = http.StatusSwitchingProtocols
+		}
+	}
+	answer, err := http.DefaultClient.Do(request)
+	if err != nil {
+		t.Errorf("%s: %v", line, err)
+		return
+	}
+	_ = answer.Body.Close()
+	if answer.StatusCode != want {
+		t.Errorf("%s: %s, want %d", line, answer.Status, want)
+	}
 }
 
 // TestDemoAfterKill kills a demo whose deployment is under way: the next one
