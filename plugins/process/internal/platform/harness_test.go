@@ -210,6 +210,10 @@ func (w *watched) until(what string, matches func(sdk.Event) bool) sdk.Event {
 	deadline := time.After(patience)
 	for {
 		select {
+		case err := <-w.err: // its events come first
+			if w.err <- err; err != nil && len(w.events) == 0 {
+				w.t.Fatalf("waiting for %s, Watch ended with %v", what, err)
+			}
 		case event := <-w.events:
 			w.all = append(w.all, event)
 			if matches(event) {

@@ -2,6 +2,7 @@ package platform_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -75,6 +76,48 @@ func TestWatchTargetGoesOnAcrossRemovalAndKill(t *testing.T) {
 	}
 	b.rollback(to, sdk.Snapshot{Empty: true}).outcome()
 	untilEvent(t, events, "gone", func(e sdk.Event) bool { return e.Resource != nil && e.Resource.Health == sdk.ResourceGone })
+}
+
+// An operation that ends just as somebody asks for it is not taken for one that
+// never was.
+func TestWatchOfWhatJustEnds(t *testing.T) {
+	t.Parallel()
+	b := newBed(t)
+	s := b.app("version=v1")
+	s["replicas"] = 0 // it ends at once
+	for n := range 30 {
+		to, r := b.resolve(fmt.Sprint("v", n), s)
+		op := b.operation(sdk.OperationDeploy, false)
+		if _, err := b.Deploy(t.Context(), sdk.DeployRequest{Operation: op, Target: to, Release: r}); err != nil {
+			t.Fatal(err)
+		}
+		ended := make(chan struct{})
+		var askers sync.WaitGroup
+		for range 40 {
+			askers.Go(func() {
+				for {
+					select {
+					case <-ended:
+						return
+					default:
+					}
+					short, stop := context.WithCancel(t.Context())
+					err := b.Platform.Watch(short, sdk.WatchRequest{Operation: op, Target: to}, func(...sdk.Event) error {
+						stop() // and ask again
+						return nil
+					})
+					stop()
+					if err != nil && !errors.Is(err, context.Canceled) {
+						t.Errorf("Watch of operation %d: %v", n, err)
+						return
+					}
+				}
+			})
+		}
+		b.watch(op, to, sdk.Handle{}).outcome()
+		close(ended)
+		askers.Wait()
+	}
 }
 
 func TestResume(t *testing.T) {

@@ -17,7 +17,7 @@ func (c *component) watch(ctx context.Context, request control.Request, send fun
 	id := ""
 	if request.Method == control.Watch {
 		id = request.Operation.ID
-		if c.outcome(id) == nil && c.operation(id).Phase == state.PhaseFinished {
+		if op := c.operation(id); op.Phase == state.PhaseFinished && op.Outcome == nil {
 			return sdk.Errorf(sdk.NotFound, sdk.ReasonNotFound, "operation %q was never accepted here, or is forgotten", id)
 		}
 	}
