@@ -65,7 +65,7 @@ var describers = map[deployment.EventType]func(json.RawMessage) (string, error){
 		return sentence(p.Component, string(p.Kind)+" "+string(p.Result), strings.TrimSpace(p.Code+" "+p.Message))
 	}),
 	deployment.EventCandidateReady: describer(func(p deployment.CandidatePayload) string {
-		return sentence(p.Component, "candidate is up beside the old release", p.Revision)
+		return sentence(p.Component, "candidate is up, without traffic", p.Revision)
 	}),
 	deployment.EventCandidatePromoted: describer(func(p deployment.CandidatePayload) string {
 		return sentence(p.Component, fmt.Sprintf("candidate gets %d%% of the traffic", p.Percent), p.Revision)

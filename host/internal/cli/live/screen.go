@@ -87,6 +87,8 @@ type model struct {
 	now           func() time.Time
 	width, height int
 	detach        func()
+	// ended: the next picture is the last, the one that stays.
+	ended bool
 }
 
 // Init starts the clock that keeps times up to date.
@@ -102,6 +104,7 @@ func (m *model) Update(message tea.Msg) (tea.Model, tea.Cmd) {
 	case changed:
 		m.state = *message.picture
 	case finished:
+		m.ended = true
 		return m, tea.Quit
 	case tick:
 		return m, clockTick()
@@ -110,13 +113,19 @@ func (m *model) Update(message tea.Msg) (tea.Model, tea.Cmd) {
 	case tea.KeyPressMsg:
 		if key := message.String(); key == "ctrl+c" || key == "q" {
 			m.detach()
+			m.ended = true
 			return m, tea.Quit
 		}
 	}
 	return m, nil
 }
 
-// View draws the state. One line is left for the cursor below.
+// View draws the state. One line is left for the cursor below: at its end
+// bubbletea erases the line that it is on, which must be none of the picture.
 func (m *model) View() tea.View {
-	return tea.NewView(m.state.Picture(m.width, m.height-1, m.now(), true))
+	picture := m.state.Picture(m.width, m.height-1, m.now(), true)
+	if m.ended {
+		picture += "\n"
+	}
+	return tea.NewView(picture)
 }

@@ -169,9 +169,12 @@ func (s *State) applyResource(p deployment.ResourcePayload, _ time.Time) {
 	}
 	i := slices.IndexFunc(c.Resources, func(known apiv1.Resource) bool { return known.ID == p.ID })
 	switch {
-	case p.Health == deployment.ResourceGone && i >= 0:
-		c.Resources = slices.Delete(c.Resources, i, i+1)
 	case p.Health == deployment.ResourceGone:
+		if i >= 0 {
+			c.Resources = slices.Delete(c.Resources, i, i+1)
+		}
+		// A check named like it was about it.
+		c.Checks = slices.DeleteFunc(c.Checks, func(check apiv1.HealthCheck) bool { return check.Name == p.ID })
 	case i >= 0:
 		c.Resources[i] = r
 	default:
