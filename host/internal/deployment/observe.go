@@ -44,7 +44,7 @@ func (c *Check) Observe(o Observation) (changed bool) {
 	if c.Status != before {
 		c.Since = o.At
 	}
-	if c.Status != before || o.Status != Unknown {
+	if c.Status != before || o.Status != Unknown || c.Message == "" {
 		c.Message = o.Message
 	}
 	return c.Status != before

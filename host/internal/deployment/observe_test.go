@@ -110,6 +110,11 @@ func TestObserveSaysWhatChanged(t *testing.T) {
 	if c.Observe(deployment.Observation{Status: deployment.Unknown, Message: "still gone"}) {
 		t.Error("unknown stayed unknown, and Observe says that it changed")
 	}
+	c = observed("")
+	c.Status = deployment.Unknown
+	if c.Observe(deployment.Observation{Status: deployment.Unknown, Message: "no address", At: began}); c.Message != "no address" {
+		t.Errorf("the first answer says why nobody could look, the check does not: %+v", c)
+	}
 }
 
 func TestEverPassedNeedsTheWholeRow(t *testing.T) {

@@ -210,3 +210,25 @@ func TestPauseWaitsForSomebodyToLook(t *testing.T) {
 		t.Errorf("%s: %s", d.Status, d.Reason)
 	}
 }
+
+// Where checks pass, a step lasts its pause, not the usual time between two looks.
+func TestPauseLooksAsOftenAsAGate(t *testing.T) {
+	t.Parallel()
+	r := newRig(t).run()
+	r.await(r.start("v1", `{"web":{"content":"a"}}`).ID, 1)
+	r.world.with(func() { r.world.promoted = nil })
+	d := r.start("v2", `{"web":{"content":"b","steps":[25,100],"pause":100,"interval":8000}}`)
+	share := func(percent int) {
+		r.poll("a share in force", func() (shared bool) {
+			r.world.with(func() { shared = slices.Contains(r.world.promoted, percent) })
+			return shared
+		})
+	}
+	share(25)
+	began := time.Now()
+	share(100)
+	if paused := time.Since(began); paused > 7*time.Second {
+		t.Errorf("a pause of 100ms took %s", paused)
+	}
+	r.until(d.ID, "what follows the traffic", func(d *deployment.Deployment) bool { return d.Status != deployment.Deploying })
+}

@@ -42,9 +42,10 @@ type componentConfig struct {
 	DependsOn []string `json:"depends_on"`
 	Steps     []int    `json:"steps"`
 	NoChecks  bool     `json:"no_checks"`
-	Startup   int      `json:"startup"` // ms
-	Timeout   int      `json:"timeout"` // ms
-	Pause     int      `json:"pause"`   // ms between steps; 0: 50
+	Startup   int      `json:"startup"`  // ms
+	Timeout   int      `json:"timeout"`  // ms
+	Pause     int      `json:"pause"`    // ms between steps; 0: 50
+	Interval  int      `json:"interval"` // ms between two looks; 0: 50
 }
 
 func (d definitions) Define(_ context.Context, r deployment.Request, _ *deployment.Definition) (deployment.Definition, []deployment.Problem, error) {
@@ -73,6 +74,9 @@ func (d definitions) Define(_ context.Context, r deployment.Request, _ *deployme
 		}
 		if c.Pause > 0 {
 			component.Promotion.Pause = time.Duration(c.Pause) * time.Millisecond
+		}
+		if c.Interval > 0 {
+			component.Monitor.Interval = time.Duration(c.Interval) * time.Millisecond
 		}
 		if c.Timeout > 0 {
 			component.Monitor.Timeout = time.Duration(c.Timeout) * time.Millisecond

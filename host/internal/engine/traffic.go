@@ -166,6 +166,7 @@ func (f *flight) promote(ctx context.Context) error {
 func (f *flight) pauseAt(ctx context.Context, percent int, definition deployment.ComponentDefinition) error {
 	k := f.candidateCheckup(definition)
 	k.passed = true
+	k.interval = gateInterval(k.interval)
 	left := definition.Promotion.Pause
 	f.o.read(func() {
 		if at := f.step().Operation().PercentAt; !at.IsZero() {
