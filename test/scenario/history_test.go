@@ -91,7 +91,7 @@ func TestHistory(t *testing.T) {
 
 	told(t, h.Must(0, "deploy", "history", d.ID[:8]),
 		"shop v2 in test: rolled_back", "run 1  deploy v1 → v2", "by local: New release", "run 2  rollback v2 → v1", "by policy: "+why,
-		"█", "operation deploy web", "bake bake", "ended rolled_back: back on v1: "+why)
+		"█", "operation deploy web", "    bake  ", "ended rolled_back: back on v1: "+why)
 	lines := strings.Split(strings.TrimSpace(h.Must(0, "deploy", "history", d.ID, "-o", "jsonl").Stdout), "\n")
 	var line apiv1.Run
 	if len(lines) != 2 || json.Unmarshal([]byte(lines[1]), &line) != nil || !cmp.Equal(line, back) {

@@ -111,10 +111,21 @@ func (s *session) door() (door, error) {
 	}
 	if a.url == "" {
 		a.url = defaultURL
-		if running, err := readHostFile(dir); err == nil && running.URL != "" {
+		running, err := readHostFile(dir)
+		switch {
+		case err == nil && running.URL != "":
 			a.url = running.URL
-		} else if c, err := s.config(); err == nil {
-			a.url = "http://" + c.Server.Listen
+		case errors.Is(err, fs.ErrNotExist) && s.namedDataDir() != "":
+			// What listens where config.hcl says is the host of another one.
+			return a, &deployment.Error{
+				Code:    deployment.Unavailable,
+				Message: "no host runs on the data directory " + dir,
+				Remedy:  "start one with: " + s.again("serve") + "; or name another directory, or the host with --url or APM_URL",
+			}
+		default:
+			if c, err := s.config(); err == nil {
+				a.url = "http://" + c.Server.Listen
+			}
 		}
 	}
 	if err := checkURL(a.url); err != nil {

@@ -131,7 +131,14 @@ func showEvidence(g *output.Grid, e apiv1.Evidence) {
 		g.Title("  suggestion: %s", e.Suggestion)
 	}
 	for _, r := range e.Resources {
-		g.Title("  %s %s is %s, restarts %d %s", r.Kind, first(r.Name, r.ID), r.Health, r.Restarts, strings.TrimSpace(r.Reason+" "+r.Message))
+		line := fmt.Sprintf("  %s %s is %s", r.Kind, first(r.Name, r.ID), r.Health)
+		if r.Restarts > 0 {
+			line += fmt.Sprintf(", restarts %d", r.Restarts)
+		}
+		if why := strings.TrimSpace(r.Reason + " " + r.Message); why != "" {
+			line += ": " + why
+		}
+		g.Title("%s", line)
 	}
 	if len(e.Checks) > 0 {
 		g.Title("  checks, oldest first:")
@@ -173,7 +180,10 @@ func showRun(g *output.Grid, run apiv1.Run) {
 			if o.EndedAt != nil {
 				took = "took " + round(o.EndedAt.Sub(o.StartedAt))
 			}
-			g.Title("    %s: %s %s, %s %s", step.Component, o.Kind, first(o.Result, "runs"), took, o.Message)
+			if o.Message != "" {
+				took += ": " + o.Message
+			}
+			g.Title("    %s: %s %s, %s", step.Component, o.Kind, first(o.Result, "runs"), took)
 		}
 	}
 	if run.Result != "" {

@@ -20,7 +20,7 @@ type history struct {
 
 // Widths of the parts of a bar's line.
 const (
-	nameWidth = 24
+	nameWidth = 32
 	timeWidth = 8
 	barWidth  = 40 // where the terminal is wide enough
 	minWidth  = 5
@@ -125,7 +125,7 @@ func spanLine(span apiv1.Span, from, to, now time.Time, width int) string {
 		indent = "    "
 	}
 	name := indent + output.Clean(span.Name)
-	if span.Kind != "stage" {
+	if span.Kind != "stage" && span.Kind != span.Name {
 		name = indent + span.Kind + " " + output.Clean(span.Name)
 	}
 	if runes := []rune(name); len(runes) > nameWidth {

@@ -3,6 +3,7 @@ package cli
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -117,9 +118,11 @@ func exactly(what ...string) cobra.PositionalArgs {
 			return usage(fmt.Errorf("the argument %s is missing", what[len(args)]))
 		case len(args) > len(what):
 			return usage(fmt.Errorf("unexpected argument %q", args[len(what)]))
-		default:
-			return nil
 		}
+		if empty := slices.Index(args, ""); empty >= 0 {
+			return usage(fmt.Errorf("the argument %s is empty", what[empty]))
+		}
+		return nil
 	}
 }
 

@@ -130,6 +130,7 @@ func TestUsageErrors(t *testing.T) {
 		"bad status":         {[]string{"deploy", "list", "--status", "done"}, "one of pending, preparing", "apm deploy list"},
 		"bad limit":          {[]string{"deploy", "list", "--limit", "0"}, "at least 1", "apm deploy list"},
 		"missing id":         {[]string{"deploy", "status"}, "the argument ID is missing", "apm deploy status"},
+		"empty id":           {[]string{"deploy", "status", ""}, "the argument ID is empty", "apm deploy status"},
 		"too many":           {[]string{"deploy", "status", "a", "b"}, `unexpected argument "b"`, "apm deploy status"},
 		"too many files":     {[]string{"config", "validate", "a", "b"}, `unexpected argument "b"`, "apm config validate"},
 		"missing name":       {[]string{"deploy", "start", "--version", "v1"}, "--name is missing", "apm deploy start"},
@@ -159,6 +160,18 @@ func TestUnreachableHostSaysHowToStartIt(t *testing.T) {
 	code, _, stderr := run(t, env, "deploy", "list")
 	if code != cli.ExitError || !strings.Contains(stderr, "http://127.0.0.1:1") || !strings.Contains(stderr, "apm serve") {
 		t.Errorf("exit %d, %q", code, stderr)
+	}
+}
+
+// A data directory that is named is that of the host: where none runs on it, no
+// other host is asked in its place.
+func TestNoHostOnTheNamedDataDir(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	code, stdout, stderr := run(t, nil, "deploy", "list", "--data-dir", dir)
+	if code != cli.ExitError || stdout != "" || !strings.Contains(stderr, "no host runs on the data directory "+dir) ||
+		!strings.Contains(stderr, "--data-dir "+dir+" serve") {
+		t.Errorf("exit %d, stdout %q, stderr %q", code, stdout, stderr)
 	}
 }
 
