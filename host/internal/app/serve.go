@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"log/slog"
 	"net"
 	"os"
@@ -161,9 +162,9 @@ func (h *host) openPlatforms() error {
 	h.supervisor, err = platform.NewSupervisor(platform.SupervisorConfig{
 		Catalog: catalog, Platforms: platformSpecs(h.settings), Log: h.log.With("part", "platform"),
 		Setup: Setup(h.settings, h.options.Version, h.store.InstallationID()),
-		Changed: func(state platform.State) {
+		Changed: platform.WhenPhaseChanges(func(state platform.State) {
 			h.log.Info("platform", "platform", state.Platform, "state", string(state.Phase), "reason", state.Reason)
-		},
+		}),
 	})
 	return err
 }
@@ -251,7 +252,9 @@ func (h *host) awaitPlatforms(ctx context.Context) {
 func (h *host) close(ctx context.Context) error {
 	var errs []error
 	if h.hostFile != "" {
-		errs = append(errs, os.Remove(h.hostFile))
+		if err := os.Remove(h.hostFile); !errors.Is(err, fs.ErrNotExist) {
+			errs = append(errs, err)
+		}
 	}
 	if h.supervisor != nil {
 		closing, cancel := context.WithTimeout(ctx, grace)
