@@ -104,9 +104,10 @@ func TestAProcessStartedByHandIsDrift(t *testing.T) {
 		byHand func(b *bed) *exec.Cmd
 	}{
 		"the same command": {
-			func(b *bed) spec { return b.app("version=v1") },
+			// One that no other test runs, whose shim would tell of it too.
+			func(b *bed) spec { return b.app("version=alone") },
 			func(b *bed) *exec.Cmd {
-				return byHand(b.t, b.t.TempDir(), b.app("version=v1")["command"].([]string)...)
+				return byHand(b.t, b.t.TempDir(), b.app("version=alone")["command"].([]string)...)
 			},
 		},
 		"a program of the artifact": {

@@ -2,6 +2,7 @@ package platform_test
 
 import (
 	"errors"
+	"flag"
 	"fmt"
 	"io"
 	"net/http"
@@ -27,6 +28,10 @@ func TestMain(m *testing.M) {
 		case "app":
 			os.Exit(app(os.Args[2:]))
 		}
+	}
+	flag.Parse()
+	if at := flag.Lookup("test.parallel"); at != nil && at.Value.String() == at.DefValue {
+		_ = flag.Set("test.parallel", "6") // they wait for processes more than they work
 	}
 	m.Run()
 }
