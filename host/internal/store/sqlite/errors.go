@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"os"
 
 	"github.com/apm-deploy/apm/host/internal/deployment"
 )
@@ -34,6 +35,21 @@ func primary(err error) int {
 	return coded.Code() & 0xff
 }
 
+// errMoved: what would be written now is found by nobody later.
+var errMoved = errors.New("the file that was opened does not lie there any more; put it back, or start the host again")
+
+// present says whether the path still leads to the file that was opened: an open
+// file can be written long after it was deleted.
+func (s *Store) present() error {
+	if s.file == nil {
+		return nil
+	}
+	if found, err := os.Stat(s.path); err != nil || !os.SameFile(s.file, found) {
+		return errMoved
+	}
+	return nil
+}
+
 // translate adds the errors of package deployment to those of the driver.
 func (s *Store) translate(err error) error {
 	if err == nil {
@@ -52,6 +68,6 @@ func lost(err error) bool {
 	case codePerm, codeBusy, codeLocked, codeNoMemory, codeReadOnly, codeIO, codeFull, codeCantOpen, codeProtocol:
 		return true
 	default:
-		return errors.Is(err, sql.ErrConnDone)
+		return errors.Is(err, sql.ErrConnDone) || errors.Is(err, errMoved)
 	}
 }

@@ -321,3 +321,31 @@ func TestOpenGoesOnWithWhatWasBegun(t *testing.T) {
 		})
 	}
 }
+
+// A database that was deleted or moved away takes nothing more: whoever was told
+// that it is stored would not find it after a restart. Put back, it goes on.
+func TestMovedDatabaseTakesNothing(t *testing.T) {
+	t.Parallel()
+	c := config(t, t.TempDir())
+	s, path := open(t, c), c.Path
+	if err := os.Rename(path, path+".away"); err != nil {
+		t.Fatal(err)
+	}
+	for range 2 {
+		if err := s.Health(t.Context()); !errors.Is(err, deployment.ErrUnavailable) || !strings.Contains(err.Error(), path) {
+			t.Fatalf("health without a file: %v", err)
+		}
+		if err := s.Accept(t.Context(), build(shop, "d1")); !errors.Is(err, deployment.ErrUnavailable) {
+			t.Fatalf("accepted without a file: %v", err)
+		}
+	}
+	if err := os.Rename(path+".away", path); err != nil {
+		t.Fatal(err)
+	}
+	if err := s.Accept(t.Context(), build(shop, "d1")); err != nil {
+		t.Errorf("accept after it was put back: %v", err)
+	}
+	if err := s.Health(t.Context()); err != nil {
+		t.Errorf("health after it was put back: %v", err)
+	}
+}

@@ -10,6 +10,7 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"os"
 	"runtime"
 	"sync/atomic"
 	"time"
@@ -46,6 +47,7 @@ func (c *Config) Validate() error {
 // Store is a store.Store on SQLite.
 type Store struct {
 	path    string
+	file    os.FileInfo // of the database that was opened
 	sealer  store.Sealer
 	lock    *fileLock
 	writer  *sql.DB // one connection
@@ -106,6 +108,9 @@ func Open(ctx context.Context, config Config) (_ *Store, err error) {
 	if err := s.Health(ctx); err != nil {
 		return nil, s.opening(err)
 	}
+	if s.file, err = os.Stat(path); err != nil {
+		return nil, s.refused(err)
+	}
 	return s, nil
 }
 
@@ -130,8 +135,12 @@ func (s *Store) InstallationID() string { return s.id }
 // Recorded implements store.Upkeep.
 func (s *Store) Recorded() uint64 { return s.recorded.Load() }
 
-// Health reads, and writes too when the last write could not be made.
+// Health reads, and writes too when the last write could not be made. A file
+// that was deleted or moved is no store any more, even if it can be read still.
 func (s *Store) Health(ctx context.Context) error {
+	if err := s.present(); err != nil {
+		return s.translate(err)
+	}
 	if s.ailing.Load() {
 		return s.write(ctx, func(tx *tx) error {
 			_, err := tx.exec(`UPDATE installation SET touched = touched + 1`)

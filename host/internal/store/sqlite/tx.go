@@ -70,7 +70,10 @@ func (t *tx) strings(query string, arguments ...any) ([]string, error) {
 
 // write runs do in an immediate transaction of the one writing connection.
 func (s *Store) write(ctx context.Context, do func(*tx) error) error {
-	err := s.transact(ctx, s.writer, "BEGIN IMMEDIATE", do)
+	err := s.present()
+	if err == nil {
+		err = s.transact(ctx, s.writer, "BEGIN IMMEDIATE", do)
+	}
 	s.ailing.Store(lost(err))
 	return s.translate(err)
 }
