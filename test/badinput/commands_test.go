@@ -80,6 +80,7 @@ func commands(t *testing.T, w *world) {
 		"deployer reads audit":   {line("audit --token " + w.deployer), 4, told{"", "this needs the role admin", "ask an admin"}},
 		"viewer removes":         {line("deploy remove shop --environment test --yes --token " + w.viewer), 4, told{"", "this needs the role deployer", "ask an admin"}},
 		"nobody starts":          {append(start, "--data-dir", "nowhere", "--url", w.URL()), 4, told{"", "this needs a token with the role deployer", "apm token show"}},
+		"no host on it":          {line("deploy list --data-dir nowhere"), 1, told{"nowhere", "no host runs on the data directory", "--data-dir nowhere serve"}},
 		"nobody shows the token": {line("token show --data-dir nowhere"), 7, told{"nowhere/token", "there is no token", "a host makes it at its first start"}},
 		"no host there":          {line("deploy list --url " + closed), 1, told{closed, "no host answers", "apm --url " + closed + " serve"}},
 		"start without a host":   {append(start, "--url", closed), 1, told{closed, "no host answers", "--url or APM_URL"}},

@@ -68,7 +68,7 @@ func TestNotMine(t *testing.T) {
 		"the database":            {[]string{"serve", "--data-dir", database}, 1, told{database + "/apm.db", "permission denied", "the right to write the file and its directory"}},
 		"the key":                 {[]string{"serve", "--data-dir", key}, 1, told{key + "/seal.key", "permission denied", "give the user that runs apm the right to read it"}},
 		"the token":               {[]string{"serve", "--data-dir", token, "--listen", "localhost:0"}, 4, told{token + "/token", "permission denied", "run apm as the user that it belongs to"}},
-		"the token of a command":  {[]string{"deploy", "list", "--data-dir", token}, 4, told{token + "/token", "permission denied", "--token or APM_TOKEN"}},
+		"the token of a command":  {[]string{"deploy", "list", "--data-dir", token, "--url", h.URL()}, 4, told{token + "/token", "permission denied", "--token or APM_TOKEN"}},
 		"what shows the token":    {[]string{"token", "show", "--data-dir", token}, 4, told{token + "/token", "permission denied", "--token or APM_TOKEN"}},
 	} {
 		t.Run(name, func(t *testing.T) {
