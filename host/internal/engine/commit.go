@@ -130,7 +130,7 @@ func (o *owner) store(record deployment.Change) error {
 		call, cancel := context.WithTimeout(o.ctx, o.engine.Config.Renew)
 		err := o.engine.Store.Commit(call, record)
 		cancel()
-		if err == nil || !errors.Is(err, deployment.ErrUnavailable) {
+		if err == nil || !away(err) {
 			return err
 		}
 		o.log.Warn("store is away", "error", err)
@@ -149,7 +149,7 @@ func (o *owner) fetch(read func(context.Context) error) error {
 		call, cancel := context.WithTimeout(o.ctx, o.engine.Config.Renew)
 		err := read(call)
 		cancel()
-		if err == nil || !errors.Is(err, deployment.ErrUnavailable) {
+		if err == nil || !away(err) {
 			return err
 		}
 		o.log.Warn("store is away", "error", err)
@@ -158,6 +158,11 @@ func (o *owner) fetch(read func(context.Context) error) error {
 		}
 		pause = min(2*pause, o.engine.Retry)
 	}
+}
+
+// away says whether the store was away, or took so long that nobody waited.
+func away(err error) bool {
+	return errors.Is(err, deployment.ErrUnavailable) || errors.Is(err, context.DeadlineExceeded)
 }
 
 // read runs a pure look at the aggregates under the lock.

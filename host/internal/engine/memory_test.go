@@ -3,6 +3,7 @@ package engine_test
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"maps"
 	"slices"
@@ -85,10 +86,14 @@ func (m *ram) InstallationID() string { return "ram" }
 func (m *ram) do(ctx context.Context, transaction func() error) error {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	if err := ctx.Err(); err != nil {
+	switch err := ctx.Err(); {
+	case errors.Is(err, context.DeadlineExceeded):
+		return fmt.Errorf("%w: %w", deployment.ErrUnavailable, err)
+	case err != nil:
 		return err
+	default:
+		return transaction()
 	}
-	return transaction()
 }
 
 func (m *ram) Accept(ctx context.Context, a deployment.Acceptance) error {

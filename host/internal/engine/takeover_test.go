@@ -56,6 +56,9 @@ func (f *frozen) Renew(ctx context.Context, host string, _ time.Duration) ([]dep
 		return nil, deployment.ErrUnavailable
 	}
 	leases, err := f.history.Renew(ctx, host, shortLease)
+	if len(leases) == 0 { // on a slow machine: it does not hear of that either
+		return nil, deployment.ErrUnavailable
+	}
 	for i := range leases {
 		leases[i].For = time.Hour
 	}
