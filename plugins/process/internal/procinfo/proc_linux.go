@@ -270,3 +270,7 @@ func pids() []int {
 // Self is the path by which this binary can be started again, also after its
 // file was replaced or removed.
 func Self() (string, error) { return "/proc/self/exe", nil }
+
+// Rename gives this process the name that ps and ss show; one started by the
+// path of Self is called "exe" otherwise.
+func Rename(name string) error { return os.WriteFile("/proc/self/comm", []byte(name), 0) }

@@ -12,11 +12,12 @@ import (
 // instance starts. Its value begins with the tag of the component's directory.
 const InstanceVariable = "APM_INSTANCE"
 
-// ShimCommand is the argument that makes the plugin's binary a shim, and
-// DirFlag names its directory.
+// ShimCommand is the argument that makes the plugin's binary a shim, DirFlag
+// names its directory, and ShimName is what ps and ss call it.
 const (
 	ShimCommand = "shim"
 	DirFlag     = "--dir"
+	ShimName    = "apm-shim"
 )
 
 // Process is a process with its start time: together they are never reused.

@@ -113,6 +113,9 @@ func serve(dir string) int {
 	defer stop()
 	signal.Ignore(syscall.SIGHUP)
 	log := slog.New(slog.NewJSONHandler(&boundedFile{path: filepath.Join(dir, "shim.log")}, nil))
+	if err := procinfo.Rename(procinfo.ShimName); err != nil {
+		log.Warn("cannot take its own name", "error", err)
+	}
 	lock, err := acquire(dir)
 	if err == nil && lock != nil {
 		err = run(quit, dir, lock, log, func() { say(word, readyWord) })
