@@ -101,6 +101,18 @@ func (d *Deployment) Component(name string) *Component {
 	return nil
 }
 
+// LastEnd is when the last run ended that was more than a rollback which never
+// began; zero if there is none.
+func (d *Deployment) LastEnd() time.Time {
+	for i := len(d.Runs) - 1; i >= 0; i-- {
+		r := &d.Runs[i]
+		if !r.Open() && (r.Kind != RunRollback || !r.LockedAt.IsZero()) {
+			return r.EndedAt
+		}
+	}
+	return time.Time{}
+}
+
 // Run returns the last run, or nil.
 func (d *Deployment) Run() *Run {
 	if len(d.Runs) == 0 {

@@ -99,8 +99,8 @@ func (o *owner) derive(d *deployment.Deployment, c *change) {
 	}
 	d.Status, d.Reason = status, reason
 	if status.Terminal() {
-		if r := d.Run(); r != nil && !r.Open() && d.EndedAt.Before(r.EndedAt) {
-			d.EndedAt, d.EndedBy = r.EndedAt, o.engine.Host
+		if end := d.LastEnd(); d.EndedAt.Before(end) {
+			d.EndedAt, d.EndedBy = end, o.engine.Host
 		}
 	} else {
 		d.EndedAt, d.EndedBy = time.Time{}, ""

@@ -158,6 +158,9 @@ func TestQueuedRollbackIsRefusedWhenNoLongerCurrent(t *testing.T) {
 	if r.world.version("web") != "v2" || r.state().Current != second.ID {
 		t.Errorf("runs %s", r.world.version("web"))
 	}
+	if !d.EndedAt.Equal(first.EndedAt) || d.EndedBy == "" {
+		t.Errorf("ended %s by %q, before the rollback that never began %s", d.EndedAt, d.EndedBy, first.EndedAt)
+	}
 	want := []string{"preparing", "deploying", "verifying", "completed", "pending", "completed"}
 	if diff := cmp.Diff(want, r.path(first.ID)); diff != "" { // whoever follows learns that it has ended
 		t.Errorf("path (-want +got):\n%s", diff)
