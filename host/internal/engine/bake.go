@@ -257,37 +257,3 @@ func (o *owner) snapshotAfter(ctx context.Context, d *deployment.Deployment, nam
 		c.After = ref
 	})
 }
-
-// settleState records within a change that the deployment is current, and what
-// runs by it.
-func (o *owner) settleState(d *deployment.Deployment, c *change) {
-	o.release(d, c)
-	o.state.Current, o.state.Version = d.ID, d.Version
-	if d.Remove {
-		o.state.Version = ""
-	}
-	running := map[string]deployment.Running{}
-	for i := range d.Components {
-		component := &d.Components[i]
-		if component.Dropped {
-			continue
-		}
-		r := deployment.Running{
-			Platform: component.Platform, Deployment: d.ID, Version: d.Version,
-			Snapshot: component.After, Addresses: component.Addresses,
-		}
-		if component.Release != nil {
-			r.ReleaseDigest = component.Release.Digest
-		}
-		if component.Unchanged && component.BeforeRunning != nil {
-			r.Handle, r.Baseline = component.BeforeRunning.Handle, component.BeforeRunning.Baseline
-		} else {
-			r.Baseline = component.After.ObservedDigest
-			if op := d.Runs[0].Step(component.Name).Operation(); op != nil {
-				r.Handle = op.Handle
-			}
-		}
-		running[component.Name] = r
-	}
-	o.state.Components = running
-}

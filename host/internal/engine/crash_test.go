@@ -51,6 +51,13 @@ func (m *mortal) Commit(ctx context.Context, change deployment.Change) error {
 	return errDead
 }
 
+// kill lets the host die some commits from now.
+func (m *mortal) kill(commits int) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.dieAt, m.after = m.commits+1+commits, commits%2 == 0
+}
+
 // Claim and Release of a dead host do nothing: its leases stay as they are.
 func (m *mortal) Claim(ctx context.Context, host string, ttl time.Duration) ([]deployment.Lease, error) {
 	select {

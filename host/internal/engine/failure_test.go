@@ -166,6 +166,26 @@ func TestEnvironmentIsHeldFor(t *testing.T) {
 	}
 }
 
+// The same on the way back: a rollback waits for what is not its fault.
+func TestEnvironmentIsHeldForOnTheWayBack(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
+	r.world.mended = true
+	r.run()
+	r.await(r.start("v1", `{"web":{"content":"a","fail":"PLATFORM_DOWN","environment":true}}`).ID, 1)
+	d := r.await(r.start("v2", `{"web":{"content":"b"}}`).ID, 1)
+	r.world.with(func() { r.world.mended = false })
+	r.wish(d.ID, deployment.CommandRollback, "")
+	held := r.waits(d.ID, deployment.WaitEnvironment)
+	if held.Status != deployment.RollingBack || !strings.Contains(held.Reason, "environment is at fault") {
+		t.Errorf("%s: %s", held.Status, held.Reason)
+	}
+	r.world.with(func() { r.world.mended = true })
+	if d = r.await(d.ID, 2); d.Status != deployment.RolledBack || d.Waiting != nil || r.world.version("web") != "v1" {
+		t.Errorf("%s: %s; runs %s", d.Status, d.Reason, r.world.version("web"))
+	}
+}
+
 func TestOldVersionFailsTheSameCheck(t *testing.T) {
 	t.Parallel()
 	r := newRig(t).run()

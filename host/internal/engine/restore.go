@@ -180,25 +180,3 @@ func (o *owner) restoreFlight(d *deployment.Deployment, component *deployment.Co
 	}
 	return f, nil
 }
-
-// flyBack carries out a rollback operation to its end.
-func (o *owner) flyBack(ctx context.Context, f *flight, monitor deployment.Monitor) error {
-	var stop context.CancelFunc
-	o.read(func() {
-		began := o.engine.Now()
-		if op := f.step().Operation(); op != nil && op.Outcome == nil {
-			began = op.IntentAt
-		}
-		ctx, stop = o.before(ctx, &f.d.Runs[f.run], began, monitor.Timeout, "the rollback of component "+f.component)
-	})
-	defer stop()
-	if op, there := f.op(); !there || op.Outcome == nil || op.Outcome.Result == deployment.ResultRefused {
-		if err := f.accept(ctx); err != nil {
-			return f.late(ctx, err)
-		}
-		if err := f.watch(ctx); err != nil {
-			return f.late(ctx, err)
-		}
-	}
-	return f.result()
-}

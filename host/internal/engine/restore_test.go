@@ -158,3 +158,30 @@ func TestStepsThatThePlatformCannotTake(t *testing.T) {
 		})
 	}
 }
+
+// What came back and does not pass its checks runs all the same: it is known, and
+// can be removed.
+func TestWhatCameBackBadlyIsKnown(t *testing.T) {
+	t.Parallel()
+	r := newRig(t).run()
+	r.await(r.start("v1", `{"web":{"content":"a","timeout":2000}}`).ID, 1)
+	remove := func() *deployment.Deployment {
+		t.Helper()
+		d, err := r.engine.Remove(t.Context(), shop, "", nil, tester, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return r.await(d.ID, 1)
+	}
+	d := remove()
+	r.world.with(func() { r.world.down = true })
+	r.wish(d.ID, deployment.CommandRollback, "")
+	d = r.await(d.ID, 2)
+	known, runs := r.state().Components["web"]
+	if d.Status != deployment.RollbackFailed || r.world.version("web") != "v1" || !runs || known.Version != "v1" || known.Baseline != "" || known.Platform != "fake" {
+		t.Errorf("%s: %s; runs %q, known %+v", d.Status, d.Reason, r.world.version("web"), known)
+	}
+	if d = remove(); d.Status != deployment.Completed || r.world.version("web") != "" || len(r.state().Components) > 0 {
+		t.Errorf("%s: %s; runs %q", d.Status, d.Reason, r.world.version("web"))
+	}
+}

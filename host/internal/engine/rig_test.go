@@ -173,6 +173,8 @@ func (s strict) Handle(_ context.Context, r slog.Record) error {
 func (s strict) WithAttrs([]slog.Attr) slog.Handler { return s }
 func (s strict) WithGroup(string) slog.Handler      { return s }
 
+var shop = deployment.Target{Application: "shop", Environment: "test"}
+
 var tester = deployment.Actor{Kind: deployment.ActorToken, Name: "tester", Role: deployment.RoleDeployer}
 
 // start accepts a deployment of components, given as JSON.

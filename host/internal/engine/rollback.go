@@ -141,58 +141,6 @@ func (o *owner) rolledBack(d *deployment.Deployment) {
 	})
 }
 
-// restoreState records within a change what runs after the rollback: the
-// deployment whose state was restored is current.
-func (o *owner) restoreState(d *deployment.Deployment, r *deployment.Run, c *change) {
-	o.release(d, c)
-	if o.state.Components == nil {
-		o.state.Components = map[string]deployment.Running{}
-	}
-	for i := range r.Steps {
-		o.restoredStep(d, r, &r.Steps[i])
-	}
-	o.state.Current, o.state.Version = d.Previous, d.PreviousVersion
-	if r.Goal != "" {
-		o.state.Current, o.state.Version = r.Goal, r.TargetVersion
-	}
-	if len(o.state.Components) == 0 {
-		o.state.Version = ""
-	}
-}
-
-// restoredStep records what runs of a component that went back. One that nothing
-// was done to belongs to the restored deployment again too: its definition and
-// its checks are meant from now on.
-func (o *owner) restoredStep(d *deployment.Deployment, r *deployment.Run, s *deployment.Step) {
-	component := d.Component(s.Component)
-	switch known, runs := o.state.Components[s.Component]; {
-	case s.Action == deployment.ActionNone && !runs:
-	case s.Action == deployment.ActionNone && r.Goal != "":
-		known.Deployment, known.Version = r.Goal, r.TargetVersion
-		o.state.Components[s.Component] = known
-	case s.Action == deployment.ActionNone:
-		if before := component.BeforeRunning; before != nil {
-			known.Deployment, known.Version = before.Deployment, before.Version
-			o.state.Components[s.Component] = known
-		}
-	case s.Action == deployment.ActionRemove, s.Action == deployment.ActionRestore && s.GoalFrom == "":
-		delete(o.state.Components, s.Component) // what is not ours runs again, but nothing of ours does
-	case s.Action == deployment.ActionRestore:
-		running := deployment.Running{
-			Platform: component.Platform, Deployment: s.GoalFrom, Version: r.To,
-			ReleaseDigest: s.GoalRelease, Baseline: s.Goal.ObservedDigest, Snapshot: s.Goal,
-			Addresses: component.Addresses,
-		}
-		if r.Goal == "" && component.BeforeRunning != nil {
-			running.Version = component.BeforeRunning.Version
-		}
-		if op := s.Operation(); op != nil {
-			running.Handle = op.Handle
-		}
-		o.state.Components[s.Component] = running
-	}
-}
-
 // rollbackFailed ends the run badly: the deployment stays current, and a person
 // can try again.
 func (o *owner) rollbackFailed(d *deployment.Deployment, err error) {
@@ -209,17 +157,4 @@ func (o *owner) rollbackFailed(d *deployment.Deployment, err error) {
 			o.leaveStep(d, r, &r.Steps[i])
 		}
 	})
-}
-
-// leaveStep records what a rollback that failed made of a component: one that
-// went back runs as it did before; of one that was begun nobody knows what it is.
-func (o *owner) leaveStep(d *deployment.Deployment, r *deployment.Run, s *deployment.Step) {
-	running, runs := o.state.Components[s.Component]
-	switch {
-	case !s.PassedAt.IsZero():
-		o.restoredStep(d, r, s)
-	case runs && s.Began():
-		running.Baseline, running.Snapshot, running.ReleaseDigest, running.Drifted = "", nil, "", ""
-		o.state.Components[s.Component] = running
-	}
 }
