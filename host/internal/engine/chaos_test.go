@@ -9,6 +9,7 @@ import (
 
 	"github.com/apm-deploy/apm/host/internal/deployment"
 	"github.com/apm-deploy/apm/host/internal/engine"
+	"github.com/apm-deploy/apm/sdk"
 )
 
 // chaos does whatever comes to mind to a target: deployments good and bad,
@@ -77,7 +78,7 @@ func (c *chaos) note(format string, arguments ...any) {
 func (c *chaos) one(choices ...string) string { return choices[c.rand.IntN(len(choices))] }
 
 func (c *chaos) act() {
-	switch n := c.rand.IntN(20); {
+	switch n := c.rand.IntN(24); {
 	case n < 7:
 		c.deploy()
 	case n < 10 && len(c.ids) > 0:
@@ -110,6 +111,17 @@ func (c *chaos) act() {
 		call := c.one("deploy", "rollback", "promote", "cancel")
 		c.world.with(func() { c.world.lost[call] = 1 })
 		c.note("an answer of %s gets lost", call)
+	case n < 22:
+		call := c.one("deploy", "rollback", "promote", "cancel", "recover", "watch", "probe", "snapshot")
+		code := sdk.Code(c.one("", "", string(sdk.Unavailable), string(sdk.PermissionDenied), string(sdk.Internal)))
+		if call == "probe" && code != "" {
+			code = sdk.Unavailable
+		}
+		c.fails(call, code)
+		c.note("%s fails with %q", call, code)
+	case n < 23:
+		component := c.one("web", "db")
+		c.note("somebody takes over the operation on %s: %t", component, c.world.supersede(component, "mallory"))
 	default:
 		c.world.with(func() { c.world.mended = !c.world.mended })
 		c.note("the environment changes")
@@ -145,6 +157,7 @@ func (c *chaos) settle() {
 	c.world.with(func() {
 		c.world.mended, c.world.goneFor = true, 0
 		clear(c.world.lost)
+		clear(c.world.failing)
 	})
 	c.revive()
 	for _, id := range c.ids {
