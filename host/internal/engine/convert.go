@@ -3,7 +3,6 @@ package engine
 import (
 	"crypto/sha256"
 	"encoding/hex"
-	"encoding/json"
 	"fmt"
 
 	"github.com/apm-deploy/apm/host/internal/deployment"
@@ -42,35 +41,12 @@ func requestDigest(target sdk.Target, content string) string {
 	return hex.EncodeToString(sum.Sum(nil))
 }
 
-// contentDigest is over sealed content that may have no digest of its own.
-func contentDigest(state []byte) string {
-	sum := sha256.Sum256(state)
-	return hex.EncodeToString(sum[:])
-}
-
 func toHandle(h deployment.Handle) sdk.Handle {
 	return sdk.Handle{Version: h.Version, State: h.State}
 }
 
 func fromHandle(h sdk.Handle) deployment.Handle {
 	return deployment.Handle{Version: h.Version, State: h.State}
-}
-
-// encodeContent carries a release or a snapshot through a blob.
-func encodeContent(content any) ([]byte, error) {
-	data, err := json.Marshal(content)
-	if err != nil {
-		return nil, fmt.Errorf("encode content: %w", err)
-	}
-	return data, nil
-}
-
-// decodeContent reads what encodeContent wrote.
-func decodeContent(data []byte, content any) error {
-	if err := json.Unmarshal(data, content); err != nil {
-		return fmt.Errorf("decode content: %w", err)
-	}
-	return nil
 }
 
 func fromResource(r sdk.Resource) deployment.Resource {

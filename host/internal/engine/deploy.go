@@ -2,7 +2,7 @@ package engine
 
 import (
 	"context"
-	"sync"
+	"slices"
 
 	"github.com/apm-deploy/apm/host/internal/deployment"
 	"github.com/apm-deploy/apm/sdk"
@@ -34,7 +34,7 @@ func (o *owner) deployAll(course context.Context, d *deployment.Deployment) erro
 	stays := deployment.Graph{}
 	leaves := deployment.Graph{}
 	for name, dependencies := range graph {
-		if contains(dropped, name) {
+		if slices.Contains(dropped, name) {
 			leaves[name] = dependencies
 		} else {
 			stays[name] = dependencies
@@ -54,61 +54,6 @@ func (o *owner) deployAll(course context.Context, d *deployment.Deployment) erro
 		stopWaiting(d, c)
 		d.Run().DeployedAt = c.now
 	})
-}
-
-func contains(names []string, name string) bool {
-	for _, n := range names {
-		if n == name {
-			return true
-		}
-	}
-	return false
-}
-
-// inOrder runs do for every name of the graph after those it depends on,
-// independent ones side by side. The first error stops the others and is
-// returned when all have stopped.
-func inOrder(ctx context.Context, graph deployment.Graph, do func(context.Context, string) error) error {
-	ctx, stop := context.WithCancelCause(ctx)
-	defer stop(nil)
-	ended := make(map[string]chan struct{}, len(graph))
-	for name := range graph {
-		ended[name] = make(chan struct{})
-	}
-	var all sync.WaitGroup
-	var once sync.Once
-	var first error
-	for name, dependencies := range graph {
-		all.Add(1)
-		go func() {
-			defer all.Done()
-			for _, dependency := range dependencies {
-				waited, there := ended[dependency]
-				if !there {
-					continue
-				}
-				select {
-				case <-waited:
-				case <-ctx.Done():
-					return
-				}
-			}
-			if ctx.Err() != nil {
-				return
-			}
-			if err := do(ctx, name); err != nil {
-				once.Do(func() { first = err })
-				stop(errSibling)
-				return
-			}
-			close(ended[name])
-		}()
-	}
-	all.Wait()
-	if first == nil && ctx.Err() != nil {
-		first = context.Cause(ctx)
-	}
-	return first
 }
 
 // deployComponent brings one component to its release and through its gate.
@@ -144,26 +89,6 @@ func (o *owner) deployComponent(ctx context.Context, d *deployment.Deployment, n
 		}
 	}
 	return o.passComponent(ctx, d, name, component.Definition.Checks)
-}
-
-// releaseDigest is the plugin's own digest, or one over the state.
-func releaseDigest(r *sdk.Release) string {
-	if r.Digest != "" {
-		return r.Digest
-	}
-	return contentDigest(r.State)
-}
-
-// ended says whether the operation has its outcome.
-func (f *flight) ended() bool {
-	op, there := f.op()
-	return there && op.Outcome != nil
-}
-
-// hasOutcome is ended for those who hold the owner's lock.
-func (f *flight) hasOutcome() bool {
-	op := f.step().Operation()
-	return op != nil && op.Outcome != nil
 }
 
 // passComponent is the gate after the platform has settled.

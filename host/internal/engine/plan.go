@@ -3,7 +3,7 @@ package engine
 import (
 	"context"
 	"errors"
-	"fmt"
+	"slices"
 	"time"
 
 	"github.com/apm-deploy/apm/host/internal/deployment"
@@ -231,7 +231,7 @@ func (e *Engine) addPart(plan *deployment.Plan, part deployment.PlanComponent, d
 	plan.Components = append(plan.Components, part)
 	plan.Downtime += downtime
 	for _, what := range part.NotRestored {
-		if !contains(plan.NotRestored, what) {
+		if !slices.Contains(plan.NotRestored, what) {
 			plan.NotRestored = append(plan.NotRestored, what)
 		}
 	}
@@ -298,44 +298,5 @@ func (e *Engine) estimate(ctx context.Context, plan *deployment.Plan, d *deploym
 	}
 	if eta := deployment.EstimateETA(&trial, past, now); eta != nil {
 		plan.Expected = eta.Earliest.Sub(now)
-	}
-}
-
-// comparePlanned refuses when what an approved plan was made from no longer
-// holds.
-func comparePlanned(approved, now deployment.Planned) error {
-	present := map[string]deployment.PlannedComponent{}
-	for _, p := range now.Components {
-		present[p.Component] = p
-	}
-	for _, p := range approved.Components {
-		moved := ""
-		switch seen, there := present[p.Component]; {
-		case !there:
-			moved = "is no longer part of it"
-		case seen.ObservedDigest != p.ObservedDigest:
-			moved = "was changed on the platform"
-		case seen.SnapshotDigest != p.SnapshotDigest:
-			moved = "would be restored to another snapshot"
-		case seen.ReleaseDigest != p.ReleaseDigest:
-			moved = "would get another release"
-		default:
-			delete(present, p.Component)
-			continue
-		}
-		return planMoved(p.Component, moved)
-	}
-	for name := range present {
-		return planMoved(name, "became part of it")
-	}
-	return nil
-}
-
-// planMoved is the error of a plan that no longer holds.
-func planMoved(component, moved string) error {
-	return &deployment.Error{
-		Code:    deployment.OutOfDate,
-		Message: fmt.Sprintf("plan out of date: component %s %s since the plan was made", component, moved),
-		Remedy:  "make a new plan with --dry-run and look at it",
 	}
 }

@@ -2,9 +2,6 @@ package engine
 
 import (
 	"context"
-	"encoding/json"
-	"fmt"
-	"strings"
 
 	"github.com/apm-deploy/apm/host/internal/deployment"
 	"github.com/apm-deploy/apm/sdk"
@@ -95,76 +92,6 @@ func (o *owner) snapshotBefore(ctx context.Context, d *deployment.Deployment, na
 	})
 }
 
-// keepSnapshot records a snapshot, sealed, with its event.
-func (o *owner) keepSnapshot(d *deployment.Deployment, name, which string, result sdk.SnapshotResult, set func(*deployment.Component, *deployment.SnapshotRef)) error {
-	data, err := encodeContent(result.Snapshot)
-	if err != nil {
-		return err
-	}
-	key := fmt.Sprintf("snapshot/%s/%s/%s", d.ID, name, which)
-	which, _, _ = strings.Cut(which, "-") // one taken anew has a number in its key only
-	return o.commit(d, func(c *change) {
-		c.blobs = append(c.blobs, deployment.Blob{Key: key, DeploymentID: d.ID, Data: data})
-		set(d.Component(name), &deployment.SnapshotRef{
-			Key: key, Digest: snapshotDigest(result.Snapshot), ObservedDigest: result.ObservedDigest,
-			Revision: result.Snapshot.Revision, View: result.Snapshot.View,
-			Empty: result.Snapshot.Empty, TakenAt: c.now,
-		})
-		c.event(deployment.EventSnapshotTaken, deployment.SnapshotPayload{
-			Component: name, Which: which, Digest: snapshotDigest(result.Snapshot),
-			ObservedDigest: result.ObservedDigest, Revision: result.Snapshot.Revision, Empty: result.Snapshot.Empty,
-		})
-	})
-}
-
-// snapshotDigest is the plugin's own digest, or one over the state.
-func snapshotDigest(s sdk.Snapshot) string {
-	if s.Digest != "" {
-		return s.Digest
-	}
-	return contentDigest(s.State)
-}
-
-// frozen loads the component's sealed release; nil for a dropped one.
-func (o *owner) frozen(c *deployment.Component) (*sdk.Release, error) {
-	if c.Release == nil {
-		return nil, nil
-	}
-	var release *sdk.Release
-	err := o.fetch(func(ctx context.Context) error {
-		var err error
-		release, err = o.engine.loadRelease(ctx, c.Release.Key)
-		return err
-	})
-	return release, err
-}
-
-// loadRelease opens a sealed release.
-func (e *Engine) loadRelease(ctx context.Context, key string) (*sdk.Release, error) {
-	data, err := e.Store.Blob(ctx, key)
-	if err != nil {
-		return nil, fmt.Errorf("read release %q: %w", key, err)
-	}
-	var release sdk.Release
-	if err := json.Unmarshal(data, &release); err != nil {
-		return nil, fmt.Errorf("read release %q: %w", key, err)
-	}
-	return &release, nil
-}
-
-// loadSnapshot opens a sealed snapshot.
-func (e *Engine) loadSnapshot(ctx context.Context, key string) (*sdk.Snapshot, error) {
-	data, err := e.Store.Blob(ctx, key)
-	if err != nil {
-		return nil, fmt.Errorf("read snapshot %q: %w", key, err)
-	}
-	var snapshot sdk.Snapshot
-	if err := json.Unmarshal(data, &snapshot); err != nil {
-		return nil, fmt.Errorf("read snapshot %q: %w", key, err)
-	}
-	return &snapshot, nil
-}
-
 // targetFor is the component at the deployment's version; a dropped one at the
 // version that runs.
 func (o *owner) targetFor(d *deployment.Deployment, c *deployment.Component) sdk.Target {
@@ -173,47 +100,4 @@ func (o *owner) targetFor(d *deployment.Deployment, c *deployment.Component) sdk
 		version = c.BeforeVersion
 	}
 	return targetOf(d.Target, c.Name, version, c.Definition.Spec)
-}
-
-// checkPlanned compares the snapshots just taken with what an approved plan was
-// made from.
-func (o *owner) checkPlanned(d *deployment.Deployment) error {
-	var err error
-	o.read(func() {
-		planned := d.Run().Planned
-		if planned == nil {
-			return
-		}
-		seen := map[string]bool{}
-		for _, p := range planned.Components {
-			seen[p.Component] = true
-			c := d.Component(p.Component)
-			switch {
-			case c == nil:
-				err = outOfDate(p.Component, "is no longer part of the deployment")
-			case c.Before == nil || c.Before.ObservedDigest != p.ObservedDigest:
-				err = outOfDate(p.Component, "was changed on the platform after the plan was made")
-			case c.Release != nil && p.ReleaseDigest != "" && c.Release.Digest != p.ReleaseDigest:
-				err = outOfDate(p.Component, "would get another release than the plan says")
-			default:
-				continue
-			}
-			return
-		}
-		for i := range d.Components {
-			if name := d.Components[i].Name; !seen[name] {
-				err = outOfDate(name, "is not part of the plan")
-			}
-		}
-	})
-	return err
-}
-
-// outOfDate is the failure of a plan that no longer holds.
-func outOfDate(component, what string) *failure {
-	return &failure{Failure: deployment.Failure{
-		Code: deployment.CodePlanOutOfDate, Component: component,
-		Message:    "plan out of date: component " + component + " " + what,
-		Suggestion: "make a new plan with --dry-run and look at it",
-	}}
 }

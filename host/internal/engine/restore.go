@@ -3,6 +3,7 @@ package engine
 import (
 	"context"
 	"errors"
+	"slices"
 	"sync"
 
 	"github.com/apm-deploy/apm/host/internal/deployment"
@@ -71,7 +72,7 @@ func (l *failureList) blocks(name string, waited []string) bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	for _, other := range waited {
-		if contains(l.blocked, other) {
+		if slices.Contains(l.blocked, other) {
 			l.blocked = append(l.blocked, name)
 			return true
 		}

@@ -3,6 +3,7 @@ package engine
 import (
 	"context"
 	"errors"
+	"slices"
 	"sync"
 
 	"github.com/apm-deploy/apm/host/internal/deployment"
@@ -15,7 +16,7 @@ func (o *owner) settle(ctx context.Context, d *deployment.Deployment, except ...
 	var open []string
 	o.read(func() {
 		for i := range d.Runs[0].Steps {
-			if op := d.Runs[0].Steps[i].Operation(); op != nil && op.Outcome == nil && !contains(except, d.Runs[0].Steps[i].Component) {
+			if op := d.Runs[0].Steps[i].Operation(); op != nil && op.Outcome == nil && !slices.Contains(except, d.Runs[0].Steps[i].Component) {
 				open = append(open, d.Runs[0].Steps[i].Component)
 			}
 		}

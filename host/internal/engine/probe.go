@@ -1,0 +1,124 @@
+package engine
+
+import (
+	"context"
+	"time"
+
+	"github.com/apm-deploy/apm/host/internal/deployment"
+	"github.com/apm-deploy/apm/sdk"
+)
+
+// probe asks the plugin to look, by the platform's interval.
+func (k *checkup) probe(ctx context.Context) {
+	for {
+		k.lookOnce(ctx)
+		if ctx.Err() != nil || !sleep(ctx, max(k.interval, 10*time.Millisecond)) {
+			return
+		}
+	}
+}
+
+// lookOnce is one Probe. What could not be looked at is unknown.
+func (k *checkup) lookOnce(ctx context.Context) {
+	now := func() time.Time { return k.o.engine.Now().UTC() }
+	defer k.tell()
+	defer func() {
+		k.mu.Lock()
+		defer k.mu.Unlock()
+		k.probedOnce = k.probedOnce || ctx.Err() == nil
+	}()
+	p, err := k.o.engine.Platforms.Get(k.platform)
+	var result sdk.ProbeResult
+	if err == nil {
+		bounded, cancel := context.WithTimeout(ctx, max(k.interval, 10*time.Second))
+		result, err = p.Probe(bounded, sdk.ProbeRequest{Target: k.target, Handle: toHandle(k.handle)})
+		cancel()
+	}
+	if ctx.Err() != nil {
+		return
+	}
+	if err != nil {
+		k.mu.Lock()
+		names := make([]string, 0, len(k.fromProbe))
+		for name := range k.fromProbe {
+			names = append(names, name)
+		}
+		k.mu.Unlock()
+		if len(names) == 0 {
+			names = append(names, "probe")
+		}
+		for _, name := range names {
+			k.hear(probeCheck(sdk.Check{Name: name, Type: "probe"}), deployment.Observation{
+				Status: deployment.Unknown, Message: "could not look: " + clip(err.Error()), At: now(),
+			})
+		}
+		return
+	}
+	seen := map[string]bool{}
+	for _, check := range result.Checks {
+		seen[check.Name] = true
+		k.hear(probeCheck(check), deployment.Observation{
+			Status: fromCheckStatus(check.Status), Message: clip(check.Message), Latency: check.Latency, At: now(),
+		})
+	}
+	k.dropVanished(seen)
+	if k.probed != nil {
+		k.probed(result)
+	}
+}
+
+// probeCheck is a check that a plugin reports, with the thresholds for it.
+func probeCheck(check sdk.Check) deployment.Check {
+	kind := check.Type
+	if kind == "" {
+		kind = "probe"
+	}
+	return deployment.Check{
+		Name: check.Name, Type: kind, Resource: check.Resource,
+		NeedPasses: deployment.ProbePasses, NeedFailures: deployment.ProbeFailures,
+	}
+}
+
+func fromCheckStatus(s sdk.CheckStatus) deployment.Health {
+	switch s {
+	case sdk.CheckHealthy:
+		return deployment.Healthy
+	case sdk.CheckDegraded:
+		return deployment.Degraded
+	case sdk.CheckUnhealthy:
+		return deployment.Unhealthy
+	default:
+		return deployment.Unknown
+	}
+}
+
+// dropVanished forgets checks that Probe reports no more, such as those of a
+// resource that is gone for good.
+func (k *checkup) dropVanished(seen map[string]bool) {
+	k.mu.Lock()
+	var gone []string
+	for name := range k.fromProbe {
+		if !seen[name] {
+			gone = append(gone, name)
+			delete(k.fromProbe, name)
+		}
+	}
+	k.mu.Unlock()
+	if len(gone) == 0 {
+		return
+	}
+	k.o.read(func() {
+		component := k.d.Component(k.component)
+		kept := component.Checks[:0]
+		for _, check := range component.Checks {
+			vanished := false
+			for _, name := range gone {
+				vanished = vanished || check.Name == name
+			}
+			if !vanished {
+				kept = append(kept, check)
+			}
+		}
+		component.Checks = kept
+	})
+}
