@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"maps"
 	"net/url"
 	"time"
 
@@ -61,11 +62,7 @@ type lines struct {
 func (l *lines) again() {
 	l.behind = map[source]mark{}
 	for from, m := range l.last {
-		seen := mark{at: m.at, lines: map[v1.LogLine]int{}}
-		for line, n := range m.lines {
-			seen.lines[line] = n
-		}
-		l.behind[from] = seen
+		l.behind[from] = mark{at: m.at, lines: maps.Clone(m.lines)}
 	}
 }
 

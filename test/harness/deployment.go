@@ -79,7 +79,7 @@ func (h *Host) Ended(id string) apiv1.Deployment {
 		if d, err = h.Client.Get(ctx, id); err != nil {
 			return false, err.Error()
 		}
-		// A rollback that waits for the lock leaves the status as it is.
+		// With a rollback that waits for its turn it has not ended.
 		return Terminal(d.Status) && d.EndedAt != nil, fmt.Sprintf("%s: %s (waiting: %+v)\n%s", d.Status, d.Reason, d.Waiting, h.LogTail(30))
 	})
 	return d

@@ -83,7 +83,7 @@ func (w *work) checkPlatform(at place, name string) bool {
 	}
 	names := w.config.platformNames()
 	remedy := "known platforms: " + strings.Join(names, ", ")
-	if near := nearest(name, names); near != "" {
+	if near := Nearest(name, names); near != "" {
 		remedy = fmt.Sprintf("did you mean %q? %s", near, remedy)
 	}
 	if len(names) == 0 {
@@ -161,7 +161,7 @@ func (w *work) chooseEnvironment() {
 	if w.app == nil || w.env == "" || w.app.environment(w.env) != nil {
 		return
 	}
-	if near := nearest(w.env, w.app.environments()); near != "" {
+	if near := Nearest(w.env, w.app.environments()); near != "" {
 		w.ps.warn(field("environment"), fmt.Sprintf("did you mean %q?", near), "%s has no block for environment %s", w.app.src.display, quote(w.env))
 	}
 }
@@ -277,7 +277,7 @@ func (w *work) whereToBegin() string {
 		remedy += ", starting from " + example
 	}
 	remedy += "; or give the missing keys in configuration"
-	if near := nearest(w.req.Name, names); near != "" {
+	if near := Nearest(w.req.Name, names); near != "" {
 		return fmt.Sprintf("did you mean %q? Else %s", near, remedy)
 	}
 	if len(names) > 0 {

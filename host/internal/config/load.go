@@ -197,7 +197,7 @@ func (c *Config) readDefaults(d *object, ps *problems) {
 		case slices.Contains(c.pluginNames(), c.DefaultPlatform):
 			remedy = fmt.Sprintf("add %s { } to deployment", c.DefaultPlatform)
 		default:
-			remedy = "add the platform of a plugin; " + c.pluginsKnown()
+			remedy = "add the platform of a plugin; " + c.pluginsKnown("")
 		}
 		ps.add(d.attrs["default_platform"].at, remedy, "there is no platform %s", quote(c.DefaultPlatform))
 	}

@@ -21,7 +21,7 @@ func (c *Config) readPlatforms(ofDeployment, named []*block, ps *problems) {
 		if !slices.Contains(c.pluginNames(), one.kind) {
 			remedy := fmt.Sprintf("add plugin %q { path = … }", clip(one.kind, 60))
 			known := append(c.pluginNames(), "history", "cache")
-			if near := nearest(one.kind, known); near != "" {
+			if near := Nearest(one.kind, known); near != "" {
 				remedy = fmt.Sprintf("did you mean %q?", near)
 			}
 			ps.add(one.at, remedy, "%s is neither a block of deployment nor a plugin", quote(one.kind))
@@ -60,18 +60,14 @@ func (c *Config) readPlatform(one *block, name, plugin string, ps *problems) {
 	switch stated := o.text("plugin"); {
 	case plugin == "" && !o.has("plugin"):
 		if !o.attrs["plugin"].bad {
-			ps.add(one.at, `add plugin = "…", `+c.pluginsKnown(), "platform %q names no plugin", name)
+			ps.add(one.at, `add plugin = "…", `+c.pluginsKnown(""), "platform %q names no plugin", name)
 		}
 		return
 	case plugin != "" && o.has("plugin") && stated != plugin:
 		ps.add(o.attrs["plugin"].at, fmt.Sprintf("remove it, or write platform \"name\" { plugin = %s } outside of deployment", quote(stated)), "a block of deployment is the platform of the plugin of that name")
 		return
 	case plugin == "" && !slices.Contains(c.pluginNames(), stated):
-		remedy := c.pluginsKnown()
-		if near := nearest(stated, c.pluginNames()); near != "" {
-			remedy = suggest(stated, c.pluginNames())
-		}
-		ps.add(o.attrs["plugin"].at, remedy, "there is no plugin %s", quote(stated))
+		ps.add(o.attrs["plugin"].at, c.pluginsKnown(stated), "there is no plugin %s", quote(stated))
 		return
 	case plugin == "":
 		p.Plugin = stated

@@ -52,10 +52,11 @@ func (c *Config) pluginNames() []string {
 	return names
 }
 
-// pluginsKnown names the plugins that a platform can be of, for a remedy.
-func (c *Config) pluginsKnown() string {
+// pluginsKnown names the plugins that a platform can be of, for a remedy: the one
+// that was most likely meant by what is stated, or all.
+func (c *Config) pluginsKnown(stated string) string {
 	if names := c.pluginNames(); len(names) > 0 {
-		return suggest("", names)
+		return suggest(stated, names)
 	}
 	return `and declare it: plugin "NAME" { path = "…" }`
 }

@@ -10,7 +10,7 @@ import (
 // suggest is the remedy for a name that is not known here: the nearest known
 // one, else all of them.
 func suggest(name string, known []string) string {
-	if near := nearest(name, known); near != "" {
+	if near := Nearest(name, known); near != "" {
 		return fmt.Sprintf("did you mean %q?", near)
 	}
 	if len(known) == 0 {
@@ -25,12 +25,9 @@ func suggest(name string, known []string) string {
 	return "known here: " + strings.Join(known, ", ")
 }
 
-// Nearest returns the known name that was most likely meant by name, or "".
-func Nearest(name string, known []string) string { return nearest(name, known) }
-
-// nearest returns the known name with the smallest edit distance to name, or ""
+// Nearest returns the known name with the smallest edit distance to name, or ""
 // when none is near enough to be meant.
-func nearest(name string, known []string) string {
+func Nearest(name string, known []string) string {
 	if len(name) > 100 {
 		return ""
 	}

@@ -58,28 +58,29 @@ func (o *owner) frozen(c *deployment.Component) (*sdk.Release, error) {
 
 // loadRelease opens a sealed release.
 func (e *Engine) loadRelease(ctx context.Context, key string) (*sdk.Release, error) {
-	data, err := e.Store.Blob(ctx, key)
-	if err != nil {
+	release := &sdk.Release{}
+	if err := e.load(ctx, key, release); err != nil {
 		return nil, fmt.Errorf("read release %q: %w", key, err)
 	}
-	var release sdk.Release
-	if err := json.Unmarshal(data, &release); err != nil {
-		return nil, fmt.Errorf("read release %q: %w", key, err)
-	}
-	return &release, nil
+	return release, nil
 }
 
 // loadSnapshot opens a sealed snapshot.
 func (e *Engine) loadSnapshot(ctx context.Context, key string) (*sdk.Snapshot, error) {
+	snapshot := &sdk.Snapshot{}
+	if err := e.load(ctx, key, snapshot); err != nil {
+		return nil, fmt.Errorf("read snapshot %q: %w", key, err)
+	}
+	return snapshot, nil
+}
+
+// load reads what encodeContent wrote into a blob.
+func (e *Engine) load(ctx context.Context, key string, content any) error {
 	data, err := e.Store.Blob(ctx, key)
 	if err != nil {
-		return nil, fmt.Errorf("read snapshot %q: %w", key, err)
+		return err
 	}
-	var snapshot sdk.Snapshot
-	if err := json.Unmarshal(data, &snapshot); err != nil {
-		return nil, fmt.Errorf("read snapshot %q: %w", key, err)
-	}
-	return &snapshot, nil
+	return decodeContent(data, content)
 }
 
 // releaseDigest is the plugin's own digest, or one over the state.

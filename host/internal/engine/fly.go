@@ -51,6 +51,19 @@ func (f *flight) held(ctx context.Context, once func() error) error {
 	}
 }
 
+// inTime is ctx until the time is over that the operation may take, from when it
+// was intended; what is over then is said by what.
+func (f *flight) inTime(ctx context.Context, monitor deployment.Monitor, what string) (timed context.Context, stop context.CancelFunc) {
+	f.o.read(func() {
+		began := f.o.engine.Now()
+		if op := f.step().Operation(); op != nil && op.Outcome == nil {
+			began = op.IntentAt
+		}
+		timed, stop = f.o.before(ctx, &f.d.Runs[f.run], began, monitor.Timeout, what)
+	})
+	return timed, stop
+}
+
 // flyOnce carries out the operation that counts.
 func (o *owner) flyOnce(ctx context.Context, f *flight, definition deployment.ComponentDefinition) error {
 	p, err := o.platform(ctx, f.d, f.component, f.platform)
@@ -61,14 +74,7 @@ func (o *owner) flyOnce(ctx context.Context, f *flight, definition deployment.Co
 	if op, there := f.op(); there {
 		f.staged = op.Staged
 	}
-	var stop context.CancelFunc
-	o.read(func() {
-		began := o.engine.Now()
-		if op := f.step().Operation(); op != nil && op.Outcome == nil {
-			began = op.IntentAt
-		}
-		ctx, stop = o.before(ctx, &f.d.Runs[f.run], began, definition.Monitor.Timeout, "the operation on component "+f.component)
-	})
+	ctx, stop := f.inTime(ctx, definition.Monitor, "the operation on component "+f.component)
 	defer stop()
 	if op, there := f.op(); !there || op.Outcome == nil || op.Outcome.Result == deployment.ResultRefused {
 		begun, resumes := f.op()
@@ -114,14 +120,7 @@ func (o *owner) flyOnce(ctx context.Context, f *flight, definition deployment.Co
 
 // flyBackOnce carries out the operation that counts.
 func (o *owner) flyBackOnce(ctx context.Context, f *flight, monitor deployment.Monitor) error {
-	var stop context.CancelFunc
-	o.read(func() {
-		began := o.engine.Now()
-		if op := f.step().Operation(); op != nil && op.Outcome == nil {
-			began = op.IntentAt
-		}
-		ctx, stop = o.before(ctx, &f.d.Runs[f.run], began, monitor.Timeout, "the rollback of component "+f.component)
-	})
+	ctx, stop := f.inTime(ctx, monitor, "the rollback of component "+f.component)
 	defer stop()
 	if op, there := f.op(); !there || op.Outcome == nil || op.Outcome.Result == deployment.ResultRefused {
 		if err := f.accept(ctx); err != nil {

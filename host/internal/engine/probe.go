@@ -2,6 +2,7 @@ package engine
 
 import (
 	"context"
+	"slices"
 	"time"
 
 	"github.com/apm-deploy/apm/host/internal/deployment"
@@ -109,16 +110,6 @@ func (k *checkup) dropVanished(seen map[string]bool) {
 	}
 	k.o.read(func() {
 		component := k.d.Component(k.component)
-		kept := component.Checks[:0]
-		for _, check := range component.Checks {
-			vanished := false
-			for _, name := range gone {
-				vanished = vanished || check.Name == name
-			}
-			if !vanished {
-				kept = append(kept, check)
-			}
-		}
-		component.Checks = kept
+		component.Checks = slices.DeleteFunc(component.Checks, func(check deployment.Check) bool { return slices.Contains(gone, check.Name) })
 	})
 }

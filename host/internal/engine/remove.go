@@ -43,11 +43,10 @@ func (e *Engine) removal(ctx context.Context, target deployment.Target) (*deploy
 		}
 	}
 	policy := deployment.DefaultPolicy()
-	policy.Bake = 0
 	if current, err := e.Store.Deployment(ctx, state.Current); err == nil {
 		policy = current.Definition.Policy
-		policy.Bake = 0
 	}
+	policy.Bake = 0
 	return &deployment.Deployment{
 		ID: e.NewID(), Target: target, Version: state.Version, Remove: true,
 		Definition: deployment.Definition{

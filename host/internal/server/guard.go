@@ -80,8 +80,9 @@ func guardQuery(text string) error {
 	}
 	for name, given := range values {
 		if len(given) > 1 {
-			return newProblem(http.StatusUnprocessableEntity, "the request is not valid: query."+name+": given "+strconv.Itoa(len(given))+" times", "",
-				v1.ProblemItem{Location: "query." + name, Message: "given " + strconv.Itoa(len(given)) + " times", Remedy: "keep one of them"})
+			location, message := "query."+name, "given "+strconv.Itoa(len(given))+" times"
+			return newProblem(http.StatusUnprocessableEntity, "the request is not valid: "+location+": "+message, "",
+				v1.ProblemItem{Location: location, Message: message, Remedy: "keep one of them"})
 		}
 	}
 	return nil

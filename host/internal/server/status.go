@@ -46,8 +46,8 @@ func statusOf(d *deployment.Deployment, a around) v1.Deployment {
 	return body
 }
 
-// endOf returns when the deployment ended, nil while a run is open: also a
-// rollback that waits for its turn, which leaves the status as it is.
+// endOf returns when the deployment ended, nil while a run is open, also one that
+// waits for its turn.
 func endOf(d *deployment.Deployment) *time.Time {
 	if r := d.Run(); r != nil && r.Open() {
 		return nil

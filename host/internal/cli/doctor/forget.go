@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"time"
 
 	"github.com/apm-deploy/apm/sdk"
@@ -47,22 +48,13 @@ func (c Config) Kept(ctx context.Context, installations ...string) ([]Kept, erro
 				continue
 			}
 			k := Kept{Platform: p.Name, Installation: installation, Dir: filepath.Join(root, installation)}
-			if info, err := os.Lstat(k.Dir); err == nil && info.IsDir() && !listed(kept, k.Dir) {
+			shared := slices.ContainsFunc(kept, func(other Kept) bool { return other.Dir == k.Dir })
+			if info, err := os.Lstat(k.Dir); err == nil && info.IsDir() && !shared {
 				kept = append(kept, k)
 			}
 		}
 	}
 	return kept, nil
-}
-
-// listed says whether two platforms share the directory.
-func listed(kept []Kept, dir string) bool {
-	for _, k := range kept {
-		if k.Dir == dir {
-			return true
-		}
-	}
-	return false
 }
 
 // healthTime is how long a platform may take to tell of itself.
