@@ -4,9 +4,12 @@ import (
 	"bufio"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
+	"io/fs"
 	"net"
 	"net/http"
+	"os"
 	"strings"
 	"sync"
 	"testing"
@@ -276,13 +279,15 @@ func TestSlowClientIsCutAndNobodyWaits(t *testing.T) {
 	stalled := stall(t, h, d.ID)
 	defer stalled.Close()
 	eventually(t, "the stalled client counts", func() bool { return h.clients() == 1 })
+	h.commit(d, unread(t)...)
+	first := d.Seq
 
 	var all sync.WaitGroup
 	errs := make(chan error, good)
 	for range good {
-		l, _ := h.listen("?after=0&deployment_id="+d.ID, "", nil)
+		l, _ := h.listen(fmt.Sprintf("?after=%d&deployment_id=%s", first, d.ID), "", nil)
 		all.Go(func() {
-			for want := uint64(1); want <= rows; {
+			for want := first + 1; want <= first+rows; {
 				e, err := l.read()
 				switch {
 				case err != nil:
@@ -299,10 +304,10 @@ func TestSlowClientIsCutAndNobodyWaits(t *testing.T) {
 		})
 	}
 	text := strings.Repeat("x", 1<<10)
-	for d.Seq < rows {
-		var batch []deployment.Event
-		for range min(100, rows-d.Seq) {
-			batch = append(batch, note(text))
+	for range rows / 100 {
+		batch := make([]deployment.Event, 100)
+		for i := range batch {
+			batch[i] = note(text)
 		}
 		h.commit(d, batch...)
 	}
@@ -323,12 +328,7 @@ func TestSlowClientIsToldItsLastSeq(t *testing.T) {
 	stalled := stall(t, h, d.ID)
 	defer stalled.Close()
 	eventually(t, "the client counts", func() bool { return h.clients() == 1 })
-	text := strings.Repeat("x", 8<<10)
-	var batch []deployment.Event
-	for range 200 {
-		batch = append(batch, note(text))
-	}
-	h.commit(d, batch...)
+	h.commit(d, unread(t)...)
 	// It is slow after six seconds, and lost after twelve.
 	late := time.NewTimer(8 * time.Second)
 	<-late.C
@@ -351,6 +351,24 @@ func (h *host) clients() int {
 		h.Fatal(err)
 	}
 	return n
+}
+
+// unread returns more than the kernel keeps of a connection whose other end does
+// not read: a send buffer grows up to the third number of tcp_wmem.
+func unread(t *testing.T) []deployment.Event {
+	t.Helper()
+	limit := 4 << 20
+	if text, err := os.ReadFile("/proc/sys/net/ipv4/tcp_wmem"); !errors.Is(err, fs.ErrNotExist) {
+		ok(t, err)
+		_, err = fmt.Sscan(string(text), new(int), new(int), &limit)
+		ok(t, err)
+	}
+	const size = 64 << 10
+	events := make([]deployment.Event, 2*limit/size)
+	for i := range events {
+		events[i] = note(strings.Repeat("x", size))
+	}
+	return events
 }
 
 // stall connects by hand, reads the handshake's answer, and nothing more.
