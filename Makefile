@@ -18,6 +18,14 @@ MODULES := $(shell sed -n 's/^[[:space:]]*\.\/\([^[:space:]]*\).*/\1/p' go.work)
 PACKAGES      := $(MODULES:%=./%/...)
 UNIT_PACKAGES := $(filter-out ./test/...,$(PACKAGES))
 
+# Modules outside of the workspace, as a stranger's is: the tests of plugins that are no part of the product.
+OUTSIDE := examples/plugin-symlink examples/plugin-python/conformance
+
+# The plugin in Python, and whether this machine can build it: Python 3.11 or newer with venv.
+PYTHON       ?= python3
+PYTHON_DIR   := examples/plugin-python
+PYTHON_THERE  = $(PYTHON) -c 'import sys, venv, ensurepip; sys.exit(sys.version_info < (3, 11))' 2>/dev/null
+
 # What `make generate` writes.
 GENERATED := api/plugin/v1
 
@@ -56,12 +64,24 @@ GOLANGCI_LINT := $(call tool,golangci-lint-$(GOLANGCI_LINT_VERSION))
 build: check-go first-build-takes-long ## Build apm, the plugins and the example applications into bin/, and lock the plugins
 	$(GO_BUILD) -ldflags '$(LDFLAGS)' -o bin/apm ./host/cmd/apm
 	$(GO_BUILD) -ldflags '$(LDFLAGS)' -o bin/plugins/apm-plugin-process ./plugins/process
+	$(GO_BUILD) -ldflags '$(LDFLAGS)' -o bin/test/apm-plugin-fake ./sdk/cmd/apm-plugin-fake
 	@if [ -d examples/my-app ]; then set -e; for v in v1.9.0 v2.0.0; do set -x; \
 		$(GO_BUILD) -ldflags "$(LDFLAGS) -X main.version=$$v" -o bin/my-app/$$v/server ./examples/my-app; \
 		{ set +x; } 2>/dev/null; done; fi
 	@if [ -d examples/demo ]; then set -ex; mkdir -p bin/demo; \
 		$(GO_BUILD) -ldflags '$(LDFLAGS)' -o bin/demo/ ./examples/demo/...; fi
 	bin/apm plugin lock
+
+# Where it cannot be built its tests are left out, but never in CI. Nothing older than the source is tested in its place.
+.PHONY: python
+python: ## Build the example plugin in Python, where there is Python 3.11 or newer with venv
+	@left_out() { rm -f $(PYTHON_DIR)/bin/apm-plugin-*; echo "$$1: the tests of $(PYTHON_DIR) are left out" >&2; \
+		[ '$(CI)' != true ]; }; \
+	if ! $(PYTHON_THERE); then \
+		left_out 'No Python 3.11 or newer with venv (Debian: apt-get install python3-venv)'; \
+	elif ! $(MAKE) --no-print-directory -C $(PYTHON_DIR) build PYTHON='$(PYTHON)'; then \
+		left_out 'The plugin in Python was not built'; \
+	fi
 
 .PHONY: demo
 demo: build ## Build, then show a deployment that fails and comes back by itself
@@ -71,10 +91,11 @@ demo: build ## Build, then show a deployment that fails and comes back by itself
 
 # The tests of test/ run the built binaries, which Go's cache of results does not see change: always anew.
 .PHONY: test
-test: build ## Run every test of every module (TESTFLAGS='-run NAME -v' narrows)
+test: build python ## Run every test of every module (TESTFLAGS='-run NAME -v' narrows)
 	@rc=0; set -x; \
 	$(GO_TEST) $(TESTFLAGS) $(UNIT_PACKAGES) || rc=1; \
 	$(GO_TEST) -count=1 $(TESTFLAGS) ./test/... || rc=1; \
+	for m in $(OUTSIDE); do (cd $$m && GOWORK=off $(GO_TEST) -count=1 $(TESTFLAGS) ./...) || rc=1; done; \
 	exit $$rc
 
 .PHONY: test-unit
@@ -88,7 +109,7 @@ crash: build ## Kill host, plugin and both (SIGKILL) at every step of deploy and
 ##@ Develop
 
 .PHONY: lint
-lint: lint-code lint-modules lint-generated ## Check code, import boundaries, modules and generated code
+lint: lint-code lint-modules lint-outside lint-python lint-generated ## Check code, import boundaries, modules and generated code
 
 # Every module is looked at, also after the first finding.
 .PHONY: lint-code
@@ -107,6 +128,19 @@ lint-modules: check-go
 		echo "GOWORK=off $$m"; \
 		(cd $$m && export GOWORK=off && go mod tidy -diff && go build ./... && go vet ./...) || bad="$$bad $$m"; \
 	done; [ -z "$$bad" ] || { echo "modules that do not stand alone:$$bad" >&2; exit 1; }
+
+.PHONY: lint-outside
+lint-outside: check-go $(GOLANGCI_LINT)
+	@bad=; for m in $(OUTSIDE); do \
+		echo "lint $$m"; \
+		(cd $$m && export GOWORK=off && go mod tidy -diff && go vet ./... && $(TOOLS)/golangci-lint run ./...) \
+			|| bad="$$bad $$m"; \
+	done; [ -z "$$bad" ] || { echo "lint: findings in$$bad" >&2; exit 1; }
+
+# The linter comes with the libraries that build the plugin.
+.PHONY: lint-python
+lint-python: python
+	@[ ! -e $(PYTHON_DIR)/bin/venv/.built ] || $(MAKE) --no-print-directory -C $(PYTHON_DIR) lint PYTHON='$(PYTHON)'
 
 .PHONY: lint-generated
 lint-generated: generate
@@ -148,7 +182,7 @@ $(GOLANGCI_LINT): | check-go
 
 .PHONY: clean
 clean: ## Remove what `make build` made (bin/tools stays, so does the data of hosts)
-	rm -rf bin/apm bin/plugins bin/my-app bin/demo
+	rm -rf bin/apm bin/plugins bin/test bin/my-app bin/demo
 
 .PHONY: help
 help: ## List the targets
