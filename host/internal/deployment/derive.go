@@ -71,7 +71,7 @@ func (w *Waiting) reason() string {
 	case WaitLock:
 		return "waiting for deployment " + w.For + " to end"
 	case WaitPlugin:
-		return "waiting for platform " + w.For + " to be ready"
+		return "waiting: " + w.For
 	default:
 		return "holding, the environment is at fault: " + w.For
 	}

@@ -54,8 +54,8 @@ func TestDerive(t *testing.T) {
 			status: deployment.Preparing, reason: "taking snapshots of what runs",
 		},
 		"waits for a plugin": {
-			runs: []deployment.Run{{LockedAt: at(1)}}, waiting: waiting(deployment.WaitPlugin, "process"),
-			status: deployment.Preparing, reason: "waiting for platform process to be ready",
+			runs: []deployment.Run{{LockedAt: at(1)}}, waiting: waiting(deployment.WaitPlugin, `platform "process" is broken: exit 1`),
+			status: deployment.Preparing, reason: `waiting: platform "process" is broken: exit 1`,
 		},
 		"deploys": {
 			runs:   []deployment.Run{{LockedAt: at(1), PreparedAt: at(2)}},

@@ -9,43 +9,6 @@ import (
 	"github.com/apm-deploy/apm/sdk"
 )
 
-// platform returns the platform as soon as it is ready. Meanwhile the
-// deployment waits for the plugin, visibly. One that is not ready by the deadline
-// leaves unknown what became of its operation.
-func (o *owner) platform(ctx context.Context, d *deployment.Deployment, component, name string) (sdk.Platform, error) {
-	p, err := o.engine.Platforms.Get(name)
-	if err == nil {
-		return p, nil
-	}
-	if deployment.CodeOf(err) != deployment.Unavailable {
-		return nil, &failure{Failure: deployment.Failure{
-			Code: deployment.CodePluginError, Message: err.Error(),
-			Suggestion: "bring the platform back into config.hcl",
-		}}
-	}
-	o.wait(ctx, d, component, deployment.WaitPlugin, name)
-	for {
-		p, err = o.engine.Platforms.Await(ctx, name)
-		if err == nil {
-			o.waitNoMore(d, component, deployment.WaitPlugin)
-			return p, nil
-		}
-		if sleep(ctx, o.engine.Retry) { // nobody waits for it any more there, but here
-			continue
-		}
-		cause := context.Cause(ctx)
-		var late *deadlineError
-		if !errors.As(cause, &late) {
-			return nil, cause
-		}
-		return nil, &failure{Failure: deployment.Failure{
-			Code: deployment.CodePluginDown, Keep: true,
-			Message:    late.Error() + ": " + err.Error(),
-			Suggestion: "apm plugin list says how it is now",
-		}}
-	}
-}
-
 // ask makes a call that changes nothing until it is answered: a plugin that is
 // gone is awaited, a platform that is down is held for. What is not answered by
 // the deadline is unknown.

@@ -204,19 +204,27 @@ func (o *owner) publish(d *deployment.Deployment, kind deployment.EventType, pay
 }
 
 // wait records what the deployment waits for, and why on behalf of whom (a
-// component; "" for the whole).
+// component; "" for the whole). Another reason to wait for a plugin is no new
+// wait: it goes on from when it began.
 func (o *owner) wait(ctx context.Context, d *deployment.Deployment, whose string, kind deployment.WaitKind, subject string) {
 	var same bool
+	var since time.Time
 	subject = clip(subject)
 	o.read(func() {
 		same = d.Waiting != nil && d.Waiting.Kind == kind && (d.Waiting.For == subject || o.waiter[d.ID] != whose)
+		if d.Waiting != nil && d.Waiting.Kind == kind && kind == deployment.WaitPlugin {
+			since = d.Waiting.Since
+		}
 	})
 	if same || ctx.Err() != nil { // of several that wait the first is shown
 		return
 	}
 	_ = o.commit(d, func(c *change) { // an error has stopped the owner
 		o.waiter[d.ID] = whose
-		d.Waiting = &deployment.Waiting{Kind: kind, For: subject, Since: c.now}
+		if since.IsZero() {
+			since = c.now
+		}
+		d.Waiting = &deployment.Waiting{Kind: kind, For: subject, Since: since}
 		c.event(deployment.EventWaiting, deployment.WaitingPayload{Waiting: d.Waiting})
 	})
 }

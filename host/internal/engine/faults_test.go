@@ -28,6 +28,8 @@ type faults struct {
 	// forbidden is a component whose rollback is refused.
 	forbidden string
 	unready   bool      // the platform is started anew
+	state     error     // what is said of it then; nil: that it is in backoff
+	unwell    bool      // the platform is unhealthy, and its plugin answers
 	impatient bool      // Await does not wait
 	panics    bool      // Deploy breaks down after it has begun
 	forgets   bool      // what is cancelled leaves no trace, and the plugin dies of it

@@ -114,6 +114,9 @@ func (o *owner) gateEnded(ctx context.Context, k *checkup, cause error) error {
 	if !k.lookedAt() || unseen(verdict.Checks) {
 		f.Code, f.Keep = deployment.CodeUnknown, true
 		f.Suggestion = "find out why nobody could look, then start the wanted version anew"
+		if _, down := o.engine.answers(k.platform); deployment.CodeOf(down) == deployment.Unavailable {
+			f = asFailure(pluginDown(late, k.component, down), k.component)
+		}
 	}
 	f.evidence = o.gather(context.WithoutCancel(ctx), k, f.Failure)
 	return f

@@ -37,7 +37,8 @@ type Platforms interface {
 	// Get returns a platform that is ready. Errors are *deployment.Error:
 	// invalid for an unknown name, unavailable for one that is not ready.
 	Get(name string) (sdk.Platform, error)
-	// Await waits until the platform is ready, or ctx ends.
+	// Await waits until the plugin of the platform answers, be the platform well
+	// or not. It looks once, also when ctx has ended, and then ends with it.
 	Await(ctx context.Context, name string) (sdk.Platform, error)
 }
 

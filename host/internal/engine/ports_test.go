@@ -48,10 +48,23 @@ func (w *world) Get(name string) (sdk.Platform, error) {
 	if name != "fake" {
 		return nil, &deployment.Error{Code: deployment.Invalid, Message: "unknown platform " + name}
 	}
+	if w.unwell {
+		return nil, &deployment.Error{Code: deployment.Unavailable, Message: "platform fake is unhealthy"}
+	}
 	if w.unready {
+		if w.state != nil {
+			return nil, w.state
+		}
 		return nil, &deployment.Error{Code: deployment.Unavailable, Message: "platform fake is in backoff"}
 	}
 	return platform{w}, nil
+}
+
+// answersUnwell says whether the plugin answers although its platform is not well.
+func (w *world) answersUnwell() bool {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.unwell && !w.unready
 }
 
 func (w *world) Await(ctx context.Context, name string) (sdk.Platform, error) {
@@ -59,6 +72,9 @@ func (w *world) Await(ctx context.Context, name string) (sdk.Platform, error) {
 		w.mu.Lock()
 		changed := w.changed
 		w.mu.Unlock()
+		if w.answersUnwell() {
+			return platform{w}, nil
+		}
 		p, err := w.Get(name)
 		if err == nil || deployment.CodeOf(err) != deployment.Unavailable {
 			return p, err

@@ -28,7 +28,7 @@ func (k *checkup) lookOnce(ctx context.Context) {
 		defer k.mu.Unlock()
 		k.probedOnce = k.probedOnce || ctx.Err() == nil
 	}()
-	p, err := k.o.engine.Platforms.Get(k.platform)
+	p, err := k.reach(ctx)
 	var result sdk.ProbeResult
 	if err == nil {
 		bounded, cancel := context.WithTimeout(ctx, max(k.interval, 10*time.Second))
@@ -66,6 +66,25 @@ func (k *checkup) lookOnce(ctx context.Context) {
 	if k.probed != nil {
 		k.probed(result)
 	}
+}
+
+// reach returns the platform if its plugin answers. A run that needs it says that
+// it waits for it, unless it holds for another reason.
+func (k *checkup) reach(ctx context.Context) (sdk.Platform, error) {
+	p, err := k.o.engine.answers(k.platform)
+	var needed bool
+	k.o.read(func() {
+		r, waiting := k.d.Run(), k.d.Waiting
+		needed = r != nil && r.Open() && !r.LockedAt.IsZero() && (waiting == nil || waiting.Kind == deployment.WaitPlugin)
+	})
+	switch {
+	case !needed:
+	case err == nil:
+		k.o.waitNoMore(k.d, k.component, deployment.WaitPlugin)
+	case deployment.CodeOf(err) == deployment.Unavailable:
+		k.o.waitForPlugin(ctx, k.d, k.component, err)
+	}
+	return p, err
 }
 
 // probeCheck is a check that a plugin reports, with the thresholds for it.

@@ -46,6 +46,10 @@ func (o *owner) restoreAll(ctx context.Context, d *deployment.Deployment) error 
 			failures.add(name, f)
 			return o.commit(d, func(*change) { d.Run().Step(name).Failure = &f.Failure })
 		})
+		var late *deadlineError
+		if known := failures.first(); known != nil && errors.As(err, &late) {
+			return known // which knows what the time passed with
+		}
 		if err != nil {
 			return err
 		}

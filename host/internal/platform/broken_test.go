@@ -39,7 +39,7 @@ func TestBrokenAfterFailures(t *testing.T) {
 				t.Errorf("Await: %v", err)
 			}
 			_, err = s.Get("one")
-			says(t, err, `platform "one" is broken: 5 starts in a row did not stay ready for 10s`, want, "restart the platform")
+			says(t, err, `platform "one" is broken: 5 starts in a row did not stay ready for 10s`, want, "apm plugin restart one")
 
 			h.control("mode", "")
 			if err := s.Restart("one"); err != nil {

@@ -59,7 +59,7 @@ func (s State) unavailable(also error) error {
 		e.Remedy, e.Problems = cause.Remedy, cause.Problems
 	}
 	if s.Phase == Broken {
-		restart := "restart the platform or the host"
+		restart := "apm plugin restart " + s.Platform
 		if e.Remedy != "" {
 			restart = e.Remedy + ", then " + restart
 		}

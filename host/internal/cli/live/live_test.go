@@ -191,7 +191,7 @@ func TestEveryEventTypeHasALine(t *testing.T) {
 	t.Parallel()
 	p := failing(t)
 	p.add(deployment.EventAccepted, deployment.AcceptedPayload{Name: "shop", Version: "v3", Environment: "production", Actor: "ci"})
-	p.add(deployment.EventWaiting, deployment.WaitingPayload{Waiting: &deployment.Waiting{Kind: deployment.WaitPlugin, For: "process"}})
+	p.add(deployment.EventWaiting, deployment.WaitingPayload{Waiting: &deployment.Waiting{Kind: deployment.WaitPlugin, For: `platform "process" is broken: exit status 1`}})
 	p.add(deployment.EventWaiting, deployment.WaitingPayload{})
 	p.add(deployment.EventOperationFinished, deployment.OperationPayload{Component: "web", Operation: "o1", Kind: "deploy", Result: "cancelled"})
 	p.add(deployment.EventEvidence, deployment.EvidencePayload{Component: "web", Code: "CRASH_LOOP", Resource: "web-2", Suggestion: "look at the last lines"})

@@ -18,7 +18,7 @@ func waitingText(kind, what string, position int) string {
 		}
 		return text
 	case deployment.WaitPlugin:
-		return "waits for platform " + what
+		return "waits: " + what
 	case deployment.WaitEnvironment:
 		return "holds, the environment is down: " + what
 	default:
