@@ -33,12 +33,12 @@ func TestConformance(t *testing.T) {
 		SpecBad:    fmt.Appendf(nil, `{"source": %q, "env": {"NO NAME": "x"}}`, one),
 		SpecChatty: spec(files(t, "many", 10_000)), // a line in the log for each
 		Secrets:    []string{secret},
-		ChangeFiles: func(t *testing.T) {
+		ChangeFiles: func(t plugintest.T) {
 			index := filepath.Join(one, "index.html")
 			write(t, index, "changed")
 			t.Cleanup(func() { write(t, index, "one") })
 		},
-		ChangeLive: func(t *testing.T, target sdk.Target) {
+		ChangeLive: func(t plugintest.T, target sdk.Target) {
 			current := filepath.Join(root, target.Application, target.Environment, target.Component, "current")
 			write(t, filepath.Join(current, "index.html"), "changed by hand")
 		},
@@ -75,7 +75,7 @@ func memory(t *testing.T) string {
 	return dir
 }
 
-func write(t *testing.T, path, content string) {
+func write(t plugintest.T, path, content string) {
 	t.Helper()
 	if err := os.WriteFile(path, []byte(content), 0o600); err != nil {
 		t.Fatal(err)

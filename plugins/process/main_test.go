@@ -80,12 +80,12 @@ func TestConformance(t *testing.T) {
 		SpecBad:    []byte(`{"command": ["./run"], "replicas": 1000}`),
 		SpecChatty: spec.json(one, "chatty"),
 		Secrets:    []string{secret},
-		ChangeFiles: func(t *testing.T) {
+		ChangeFiles: func(t plugintest.T) {
 			file := filepath.Join(one, "content")
 			write(t, file, "changed")
 			t.Cleanup(func() { write(t, file, "one") })
 		},
-		ChangeLive: func(t *testing.T, target sdk.Target) {
+		ChangeLive: func(t plugintest.T, target sdk.Target) {
 			dirs, err := filepath.Glob(filepath.Join(root, "*", target.Application, target.Environment, target.Component))
 			if err != nil || len(dirs) != 1 {
 				t.Fatalf("directories of the component: %v %v", dirs, err)
@@ -97,7 +97,7 @@ func TestConformance(t *testing.T) {
 			store := artifact.Store{Dir: state.ArtifactsOf(dirs[0])}
 			write(t, filepath.Join(store.Files(st.Serving.Release.Artifact), "content"), "changed by hand")
 		},
-		Serves: func(t *testing.T, addresses map[string]string) string {
+		Serves: func(t plugintest.T, addresses map[string]string) string {
 			request, err := http.NewRequestWithContext(t.Context(), http.MethodGet, "http://"+addresses["http"], nil)
 			if err != nil {
 				t.Fatal(err)
@@ -151,7 +151,7 @@ func (s specs) json(artifact string, args ...string) []byte {
 		"port": {"http": {"listen": %q}}}`, command, artifact, secret, s.listen)
 }
 
-func write(t *testing.T, file, content string) {
+func write(t plugintest.T, file, content string) {
 	t.Helper()
 	if err := os.WriteFile(file, []byte(content), 0o644); err != nil {
 		t.Fatal(err)

@@ -6,7 +6,6 @@ import (
 	"encoding/hex"
 	"errors"
 	"strings"
-	"testing"
 	"time"
 
 	"github.com/apm-deploy/apm/sdk"
@@ -14,7 +13,7 @@ import (
 
 // bench is what a case works on: a configured plugin and a component of its own.
 type bench struct {
-	*testing.T
+	T
 	*session
 	suite  *suite
 	config Config
@@ -22,6 +21,7 @@ type bench struct {
 	epoch  uint64
 	texts  []string // everything that people may see
 	used   bool     // something may have been deployed
+	ended  bool     // the case is over, and what it deployed is removed
 }
 
 func randomID() string {
@@ -30,12 +30,7 @@ func randomID() string {
 	return hex.EncodeToString(id[:])
 }
 
-// background is a context that also holds while a test cleans up.
-func background(timeout time.Duration) (context.Context, context.CancelFunc) {
-	return context.WithTimeout(context.Background(), timeout)
-}
-
-func newBench(t *testing.T, s *suite) *bench {
+func newBench(t T, s *suite) *bench {
 	t.Helper()
 	b := &bench{
 		T: t, suite: s, config: s.config, epoch: 10,
@@ -50,12 +45,24 @@ func newBench(t *testing.T, s *suite) *bench {
 func (b *bench) restart() {
 	b.Helper()
 	b.session = b.suite.start(b.T, nil)
-	b.suite.configure(b.T, b.session)
+	b.suite.configure(b.ctx(), b.T, b.session)
 }
 
-// ctx bounds one call or operation.
+// cleanTimeout bounds each step of what remains to be done when somebody ended
+// the suite.
+const cleanTimeout = 10 * time.Second
+
+// ctx bounds one call or operation. The context of a case has ended before what it
+// deployed is removed.
 func (b *bench) ctx() context.Context {
-	ctx, cancel := background(b.config.Timeout)
+	parent, timeout := b.Context(), b.config.Timeout
+	if b.ended {
+		parent = context.Background()
+		if b.suite.ctx.Err() != nil {
+			timeout = min(timeout, cleanTimeout)
+		}
+	}
+	ctx, cancel := context.WithTimeout(parent, timeout)
 	b.Cleanup(cancel)
 	return ctx
 }
@@ -66,6 +73,7 @@ func (b *bench) clean() {
 	if !b.used {
 		return
 	}
+	b.ended = true
 	if _, err := b.client.Probe(b.ctx(), sdk.ProbeRequest{Target: b.target}); errors.Is(err, sdk.ErrPluginGone) || b.drained() {
 		b.stop()
 		b.restart()
@@ -192,7 +200,7 @@ func (b *bench) different(what, one, other string) {
 }
 
 // ends waits for the outcome of something that runs beside the case.
-func ends[T any](b *bench, what string, result <-chan T) T {
+func ends[R any](b *bench, what string, result <-chan R) R {
 	b.Helper()
 	select {
 	case v := <-result:

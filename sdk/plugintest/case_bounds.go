@@ -35,7 +35,7 @@ func (panicking) Probe(context.Context, sdk.ProbeRequest) (sdk.ProbeResult, erro
 
 func panics(b *bench) {
 	s := b.suite.startWithin(b.T, func(p sdk.Platform) sdk.Platform { return panicking{p} })
-	b.suite.configure(b.T, s)
+	b.suite.configure(b.ctx(), b.T, s)
 	_, err := s.client.Probe(b.ctx(), sdk.ProbeRequest{Target: b.target})
 	b.wantRefused("a call that panics", err, sdk.Internal, sdk.ReasonPluginBug)
 	if err != nil && strings.Contains(err.Error(), "goroutine") {

@@ -43,7 +43,7 @@ func lifeWithin(b *bench) {
 	inside := *b
 	inside.session = b.suite.startWithin(b.T, nil)
 	defer inside.stop()
-	b.suite.configure(b.T, inside.session)
+	b.suite.configure(b.ctx(), b.T, inside.session)
 	inside.deploy(inside.v1())
 	snapshot := inside.snapshot().Snapshot
 	inside.deploy(inside.v2())

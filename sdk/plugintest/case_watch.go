@@ -116,7 +116,7 @@ func watchDrift(b *bench) {
 		b.Skip("needs somebody who changes what runs: give ChangeLive")
 	}
 	r := b.deploy(b.v1())
-	ctx, cancel := context.WithTimeout(context.Background(), b.config.Timeout)
+	ctx, cancel := context.WithCancel(b.ctx())
 	defer cancel()
 	changed := false
 	var drift *sdk.Drift
@@ -150,7 +150,7 @@ func watchDrift(b *bench) {
 
 // healthIsTold: the host knows how the platform is as soon as it is configured.
 func healthIsTold(b *bench) {
-	ctx, cancel := context.WithTimeout(context.Background(), b.config.Timeout)
+	ctx, cancel := context.WithCancel(b.ctx())
 	defer cancel()
 	var said sdk.Health
 	err := b.client.Health(ctx, func(h sdk.Health) error {

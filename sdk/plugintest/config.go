@@ -1,7 +1,7 @@
 package plugintest
 
 import (
-	"testing"
+	"errors"
 	"time"
 
 	"github.com/apm-deploy/apm/sdk"
@@ -38,15 +38,15 @@ type Config struct {
 
 	// ChangeFiles changes everything that SpecV1 names (files, tags, artifacts) and
 	// restores it by t.Cleanup. Optional.
-	ChangeFiles func(t *testing.T)
+	ChangeFiles func(t T)
 	// ChangeLive changes what runs behind the plugin's back, as a person would on
 	// the platform. Optional.
-	ChangeLive func(t *testing.T, target sdk.Target)
+	ChangeLive func(t T, target sdk.Target)
 	// Serves asks the running component, at its addresses, which content it is: a
 	// body that differs between SpecV1 and SpecV2. Where traffic is split by
 	// connection, it must use a fresh one. Optional; without it the
 	// revision that Probe tells has to do.
-	Serves func(t *testing.T, addresses map[string]string) string
+	Serves func(t T, addresses map[string]string) string
 	// OldHandle turns a handle into the one that the plugin's previous version
 	// would have made. Optional.
 	OldHandle func(sdk.Handle) sdk.Handle
@@ -57,16 +57,12 @@ type Config struct {
 	Timeout time.Duration
 }
 
-func (c Config) withDefaults(t *testing.T) Config {
-	t.Helper()
+func (c Config) validate() error {
 	if len(c.Command) == 0 && c.Plugin.New == nil {
-		t.Fatal("plugintest.Config: give Command, Plugin, or both")
+		return errors.New("plugintest.Config: give Command, Plugin, or both")
 	}
 	if (c.SpecV1 == nil) != (c.SpecV2 == nil) {
-		t.Fatal("plugintest.Config: SpecV1 and SpecV2 go together")
+		return errors.New("plugintest.Config: SpecV1 and SpecV2 go together")
 	}
-	if c.Timeout == 0 {
-		c.Timeout = 60 * time.Second
-	}
-	return c
+	return nil
 }

@@ -13,7 +13,7 @@ import (
 
 	"github.com/apm-deploy/apm/sdk"
 	"github.com/apm-deploy/apm/sdk/plugintest"
-	"github.com/apm-deploy/apm/sdk/plugintest/internal/fake"
+	"github.com/apm-deploy/apm/sdk/plugintest/fake"
 	"github.com/apm-deploy/apm/sdk/serve"
 )
 
@@ -55,16 +55,16 @@ func config(t *testing.T, fault string) plugintest.Config {
 		SpecV2:     encode(t, map[string]any{"file": v2, "secret": "canary-two"}),
 		SpecBad:    encode(t, map[string]any{"file": v1, "lines": -1}),
 		SpecChatty: encode(t, map[string]any{"file": v1, "lines": 10_000}),
-		ChangeFiles: func(t *testing.T) {
+		ChangeFiles: func(t plugintest.T) {
 			write("v1", "one, changed")
 			t.Cleanup(func() { write("v1", "one") })
 		},
-		ChangeLive: func(t *testing.T, target sdk.Target) {
+		ChangeLive: func(t plugintest.T, target sdk.Target) {
 			if err := fake.ChangeLive(root, target); err != nil {
 				t.Fatal(err)
 			}
 		},
-		Serves: func(t *testing.T, addresses map[string]string) string {
+		Serves: func(t plugintest.T, addresses map[string]string) string {
 			text, err := fake.Serves(addresses["file"])
 			if err != nil {
 				t.Fatal(err)

@@ -14,7 +14,6 @@ import (
 	"os/exec"
 	"strings"
 	"sync"
-	"testing"
 	"time"
 
 	"github.com/apm-deploy/apm/sdk/wire"
@@ -58,7 +57,7 @@ func (o *output) String() string {
 
 // Start starts a plugin and connects to it. It is stopped when the test ends.
 // env is added to the environment of the contract ("NAME=value").
-func Start(t testing.TB, command []string, env ...string) *Process {
+func Start(t T, command []string, env ...string) *Process {
 	t.Helper()
 	p, err := start(t, command, env)
 	if err != nil {
@@ -67,7 +66,7 @@ func Start(t testing.TB, command []string, env ...string) *Process {
 	return p
 }
 
-func start(t testing.TB, command, env []string) (*Process, error) {
+func start(t T, command, env []string) (*Process, error) {
 	p := &Process{exited: make(chan struct{})}
 	runDir, err := os.MkdirTemp("", "apm") //nolint:usetesting // the path of a socket must be short
 	if err != nil {
@@ -111,7 +110,7 @@ func start(t testing.TB, command, env []string) (*Process, error) {
 
 // run starts the command and returns its first line. The process lives until the
 // cleanup, which needs it, and so beyond the context of the test.
-func (p *Process) run(t testing.TB) (<-chan string, error) {
+func (p *Process) run(t T) (<-chan string, error) {
 	lifeline, ours, err := os.Pipe()
 	if err != nil {
 		return nil, err

@@ -1,11 +1,11 @@
 package plugintest
 
 import (
+	"context"
 	"log/slog"
 	"net"
 	"os"
 	"path/filepath"
-	"testing"
 	"time"
 
 	"github.com/apm-deploy/apm/sdk"
@@ -26,7 +26,7 @@ type session struct {
 
 // start starts the plugin: as a process where there is a command, else within
 // this process.
-func (s *suite) start(t *testing.T, wrap func(sdk.Platform) sdk.Platform) *session {
+func (s *suite) start(t T, wrap func(sdk.Platform) sdk.Platform) *session {
 	t.Helper()
 	if !s.process {
 		return s.startWithin(t, wrap)
@@ -39,7 +39,7 @@ func (s *suite) start(t *testing.T, wrap func(sdk.Platform) sdk.Platform) *sessi
 }
 
 // startWithin serves the plugin within this process, over real gRPC.
-func (s *suite) startWithin(t *testing.T, wrap func(sdk.Platform) sdk.Platform) *session {
+func (s *suite) startWithin(t T, wrap func(sdk.Platform) sdk.Platform) *session {
 	t.Helper()
 	plugin := s.config.Plugin
 	if wrap != nil {
@@ -58,7 +58,7 @@ func (s *suite) startWithin(t *testing.T, wrap func(sdk.Platform) sdk.Platform) 
 	}
 	t.Cleanup(func() { _ = os.RemoveAll(dir) })
 	socket := filepath.Join(dir, "s")
-	listener, err := new(net.ListenConfig).Listen(t.Context(), "unix", socket)
+	listener, err := new(net.ListenConfig).Listen(context.Background(), "unix", socket)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -76,14 +76,12 @@ func (s *suite) startWithin(t *testing.T, wrap func(sdk.Platform) sdk.Platform) 
 }
 
 // configure hands the platform over, with a data directory that is new.
-func (s *suite) configure(t *testing.T, session *session) {
+func (s *suite) configure(ctx context.Context, t T, session *session) {
 	t.Helper()
 	config, ds := s.description.Config.Complete(s.config.Platform)
 	if ds.HasErrors() {
 		t.Fatalf("plugintest.Config.Platform does not fit the plugin's schema: %v", ds)
 	}
-	ctx, cancel := background(s.config.Timeout)
-	defer cancel()
 	ds, err := session.client.Configure(ctx, sdk.ConfigureRequest{
 		Platform: "conformance", Config: config, HostVersion: "0.0.0", InstallationID: s.installation, DataDir: t.TempDir(),
 	})

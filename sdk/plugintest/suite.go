@@ -2,7 +2,9 @@ package plugintest
 
 import (
 	"context"
+	"strconv"
 	"testing"
+	"time"
 
 	"github.com/apm-deploy/apm/sdk"
 )
@@ -13,27 +15,50 @@ import (
 // deployed.
 func Run(t *testing.T, config Config) {
 	t.Helper()
-	s := &suite{config: config.withDefaults(t), installation: "plugintest-" + randomID()}
-	s.process = len(s.config.Command) > 0
-	t.Run("describe before configure", s.describe)
-	if s.description.Name == "" {
-		return // it said why
-	}
+	newSuite(t.Context(), config).run(func(name string, run func(T)) {
+		t.Run(name, func(t *testing.T) { run(t) })
+	})
+}
+
+// Cases returns the names of all cases, in the order in which they run.
+func Cases() []string {
+	names := []string{describeFirst}
 	for _, c := range cases() {
-		t.Run(c.name, func(t *testing.T) {
+		names = append(names, c.name)
+	}
+	return names
+}
+
+// describeFirst is the case that all others build on.
+const describeFirst = "describe before configure"
+
+type suite struct {
+	ctx          context.Context //nolint:containedctx // of the whole
+	config       Config
+	process      bool // the cases run on a process of its own
+	installation string
+	description  sdk.Description
+}
+
+func newSuite(ctx context.Context, config Config) *suite {
+	if config.Timeout == 0 {
+		config.Timeout = 60 * time.Second
+	}
+	return &suite{ctx: ctx, config: config, process: len(config.Command) > 0, installation: "plugintest-" + randomID()}
+}
+
+// run hands each case to in, one after the other.
+func (s *suite) run(in func(name string, run func(T))) {
+	in(describeFirst, s.describe)
+	for _, c := range cases() {
+		in(c.name, func(t T) {
+			t.Helper()
 			if reason := s.leavesOut(c); reason != "" {
 				t.Skip(reason)
 			}
 			c.run(newBench(t, s))
 		})
 	}
-}
-
-type suite struct {
-	config       Config
-	process      bool // the cases run on a process of its own
-	installation string
-	description  sdk.Description
 }
 
 // needs says what a case cannot do without.
@@ -65,6 +90,7 @@ func (s *suite) leavesOut(c testCase) string {
 		given  bool
 		reason string
 	}{
+		{0, s.description.Name != "", "needs what the plugin says about itself: see the case " + strconv.Quote(describeFirst)},
 		{needsSpec, s.config.SpecV1 != nil, "needs something to deploy: give SpecV1 and SpecV2"},
 		{needsProcess, s.process, "needs a process of its own: give Command"},
 		{needsPlugin, s.config.Plugin.New != nil, "needs the plugin within this process: give Plugin"},
@@ -75,7 +101,7 @@ func (s *suite) leavesOut(c testCase) string {
 		{needsWatchTarget, can.WatchTarget, "the plugin has no capability watch_target"},
 		{needsLogs, can.Logs, "the plugin has no capability logs"},
 	} {
-		if c.needs&one.need != 0 && !one.given {
+		if (one.need == 0 || c.needs&one.need != 0) && !one.given {
 			return one.reason
 		}
 	}
@@ -123,9 +149,13 @@ func cases() []testCase {
 
 // describe asks a plugin that was not configured, which every other case builds
 // on.
-func (s *suite) describe(t *testing.T) {
+func (s *suite) describe(t T) {
+	t.Helper()
+	if err := s.config.validate(); err != nil {
+		t.Fatal(err)
+	}
 	session := s.start(t, nil)
-	description, err := session.client.Describe(context.Background())
+	description, err := session.client.Describe(t.Context())
 	switch {
 	case err != nil:
 		t.Fatalf("Describe before Configure: %v", err)
