@@ -62,26 +62,41 @@ type Error struct {
 	Message    string // what was wrong and what to do
 	Retryable  bool
 	RetryAfter time.Duration
-	Resource   string
-	Metadata   map[string]string // request id, HTTP status, who changed it ("by"); never secrets
+	Resource   string            // what it is about, as the platform names it
+	By         string            // who did what this refuses to go on from: a user, a tool, an operation; "" where nobody can tell
+	Metadata   map[string]string // request id, HTTP status, ...; never secrets
 	Err        error
 }
 
-// Error returns the message, and the cause behind it.
+// Error returns the message, and the cause behind it if the message does not
+// tell it already.
 func (e *Error) Error() string {
-	if e.Err != nil {
-		return fmt.Sprintf("%s: %v", e.Message, e.Err)
+	if _, known := e.Err.(told); known || e.Err == nil { //nolint:errorlint // about this error, not its chain
+		return e.Message
 	}
-	return e.Message
+	return fmt.Sprintf("%s: %v", e.Message, e.Err)
 }
 
 // Unwrap returns the cause.
 func (e *Error) Unwrap() error { return e.Err }
 
-// Errorf returns an Error with a formatted message.
+// told is a cause whose text is in the message.
+type told struct{ error }
+
+// Unwrap returns the cause.
+func (t told) Unwrap() error { return t.error }
+
+// Errorf returns an Error with a formatted message. What %w stands for is its
+// cause, whose text is part of the message: errors.Is and errors.As find it within
+// the plugin. An error that is Unavailable or ResourceExhausted may be retried.
 func Errorf(code Code, reason Reason, format string, args ...any) *Error {
 	err := fmt.Errorf(format, args...)
-	return &Error{Code: code, Reason: reason, Message: err.Error(), Retryable: code == Unavailable || code == ResourceExhausted}
+	e := &Error{Code: code, Reason: reason, Message: err.Error(), Retryable: code == Unavailable || code == ResourceExhausted}
+	_, several := err.(interface{ Unwrap() []error }) //nolint:errorlint // about this error, not its chain
+	if several || errors.Unwrap(err) != nil {
+		e.Err = told{err}
+	}
+	return e
 }
 
 // CodeOf returns the code of the first Error in err's chain, or Unknown; of nil

@@ -58,7 +58,7 @@ type State struct {
 
 // Candidate is a release that is up beside the old one.
 type Candidate struct {
-	Addresses map[string]string // port name → host:port, reachable from the host
+	Addresses map[string]string // port name → host:port, reachable from the host; none: a component without ports, judged by Probe alone
 	Revision  string
 	Percent   int // of the traffic it gets now
 }

@@ -46,12 +46,18 @@ type ConfigureRequest struct {
 }
 
 // Target is one component of an application in an environment at a version.
+//
+// Application, Environment and Component name it. Version and Spec are for people and
+// messages: Deploy and Rollback must not need them, the release or the snapshot holds
+// all. Version is the one that is deployed, or runs; of a rollback and of every call
+// about it the one that comes back, "" if no deployment brought it there; of a
+// rollback to an empty snapshot the one that is removed.
 type Target struct {
 	Application string
 	Environment string
 	Component   string
 	Version     string
-	Spec        []byte // JSON, complete and typed by the plugin's own schema
+	Spec        []byte // JSON, complete and typed by the plugin's own schema; nil where the host has none
 }
 
 // Operation goes with every call that acts, so that it can be recognised and
@@ -62,7 +68,7 @@ type Operation struct {
 	Kind          OperationKind
 	RequestDigest string // over target and release or snapshot
 	Epoch         uint64 // lower than the highest seen or stamped for the component is refused
-	Staged        bool   // bring up a candidate and wait for Promote
+	Staged        bool   // of a deploy: bring up a candidate and wait for Promote; a rollback is never staged
 }
 
 // Release is the frozen content of a component at a version.
@@ -97,7 +103,11 @@ func (h Handle) IsZero() bool { return h.Version == 0 && len(h.State) == 0 }
 // ResolveRequest asks to freeze the target's spec.
 type ResolveRequest struct{ Target Target }
 
-// SnapshotRequest asks for the state that Target is in.
+// MaxRetain is how many digests a request's Retain has at most.
+const MaxRetain = 20
+
+// SnapshotRequest asks for the state that Target is in. Snapshot changes neither what
+// runs nor a stamp; it may keep content of its own, so that the way back exists.
 type SnapshotRequest struct {
 	Target  Target
 	Handle  Handle   // of the operation just verified, for an "after" snapshot
@@ -142,6 +152,13 @@ type DeployRequest struct {
 	Target         Target
 	Release        Release
 	ExpectedDigest string // ReasonStateChanged if the observed digest is another; "" does not compare
+	// Retain are the digests of the component's snapshots that the host still counts
+	// as places to roll back to, newest first, at most MaxRetain: Snapshot.Digest, or
+	// where the plugin gave none the SHA-256 of Snapshot.State in hex. What one of
+	// them needs must not be pruned, whatever the plugin's own bound says, until a
+	// later Deploy or Rollback comes with a list that lacks it. Each list replaces the
+	// one before, an empty one too; RequestDigest does not cover it.
+	Retain []string
 }
 
 // PromoteRequest moves traffic to the candidate of an operation.
@@ -159,6 +176,7 @@ type RollbackRequest struct {
 	Snapshot       Snapshot
 	ExpectedDigest string
 	Reason         string
+	Retain         []string // as in DeployRequest
 }
 
 // CancelRequest stops an operation.

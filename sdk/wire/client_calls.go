@@ -81,7 +81,7 @@ func (c *Client) Plan(ctx context.Context, r sdk.PlanRequest) (sdk.Plan, error) 
 func (c *Client) Deploy(ctx context.Context, r sdk.DeployRequest) (sdk.Handle, error) {
 	response, err := invoke(ctx, c, "Deploy", acceptTimeout, c.rpc.Deploy, &pluginv1.DeployRequest{
 		Operation: operationToProto(r.Operation), Target: targetToProto(r.Target),
-		Release: releaseToProto(&r.Release), ExpectedDigest: r.ExpectedDigest,
+		Release: releaseToProto(&r.Release), ExpectedDigest: r.ExpectedDigest, Retain: r.Retain,
 	})
 	if err != nil {
 		return sdk.Handle{}, err
@@ -93,7 +93,7 @@ func (c *Client) Deploy(ctx context.Context, r sdk.DeployRequest) (sdk.Handle, e
 func (c *Client) Rollback(ctx context.Context, r sdk.RollbackRequest) (sdk.Handle, error) {
 	response, err := invoke(ctx, c, "Rollback", acceptTimeout, c.rpc.Rollback, &pluginv1.RollbackRequest{
 		Operation: operationToProto(r.Operation), Target: targetToProto(r.Target),
-		Snapshot: snapshotToProto(&r.Snapshot), ExpectedDigest: r.ExpectedDigest, Reason: r.Reason,
+		Snapshot: snapshotToProto(&r.Snapshot), ExpectedDigest: r.ExpectedDigest, Reason: r.Reason, Retain: r.Retain,
 	})
 	if err != nil {
 		return sdk.Handle{}, err

@@ -79,6 +79,7 @@ func statusOf(ctx context.Context, err error) error {
 		Reason:    reasonToProto(own.Reason),
 		Retryable: own.Retryable,
 		Resource:  shorten(own.Resource, maxErrorText),
+		By:        shorten(own.By, maxErrorText),
 	}
 	if own.RetryAfter > 0 {
 		detail.RetryAfter = durationpb.New(own.RetryAfter)
@@ -164,6 +165,7 @@ func answerOf(st *status.Status) *sdk.Error {
 			Retryable:  detail.GetRetryable(),
 			RetryAfter: detail.GetRetryAfter().AsDuration(),
 			Resource:   detail.GetResource(),
+			By:         detail.GetBy(),
 			Metadata:   detail.GetMetadata(),
 		}
 	}

@@ -48,7 +48,7 @@ func TestErrorsCross(t *testing.T) {
 		for _, reason := range allReasons() {
 			want := &sdk.Error{
 				Code: code, Reason: reason, Message: "what and what to do", Retryable: i%2 == 0, RetryAfter: time.Duration(i) * time.Second,
-				Resource: "pod/a", Metadata: map[string]string{"request_id": "7"}, Err: errors.New("cause with canary"),
+				Resource: "pod/a", By: "kubectl", Metadata: map[string]string{"request_id": "7"}, Err: errors.New("cause with canary"),
 			}
 			answer = fmt.Errorf("probe: %w", want)
 			err := ask()
@@ -68,7 +68,7 @@ func TestErrorsCross(t *testing.T) {
 	if err := ask(); sdk.CodeOf(err) != sdk.Unknown || sdk.ReasonOf(err) != sdk.ReasonPluginBug || err.Error() != "forgot the code" {
 		t.Errorf("plain error came as %v", err)
 	}
-	answer = &sdk.Error{Code: "NONSENSE", Reason: "NONSENSE", Message: "bad \xff text", Metadata: map[string]string{"\xff": "\xff"}}
+	answer = &sdk.Error{Code: "NONSENSE", Reason: "NONSENSE", Message: "bad \xff text", By: "\xff", Metadata: map[string]string{"\xff": "\xff"}}
 	if err := ask(); sdk.CodeOf(err) != sdk.Unknown || sdk.ReasonOf(err) != sdk.ReasonUnspecified || err.Error() != "bad \uFFFD text" {
 		t.Errorf("nonsense came as %v", err)
 	}

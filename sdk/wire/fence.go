@@ -24,9 +24,7 @@ func (f *fence) pass(target sdk.Target, operation sdk.Operation) error {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	if seen := f.highest[key]; operation.Epoch < seen {
-		return sdk.Errorf(sdk.Aborted, sdk.ReasonStaleEpoch,
-			"operation %q has epoch %d, but epoch %d was seen for component %q of %q in %q: another host owns the target",
-			operation.ID, operation.Epoch, seen, target.Component, target.Application, target.Environment)
+		return sdk.StaleEpoch(operation, seen)
 	}
 	f.highest[key] = operation.Epoch
 	return nil

@@ -122,7 +122,7 @@ func (s *Server) panicked(method string, value any) error {
 // logCause keeps what does not travel: the cause behind an error.
 func (s *Server) logCause(method string, err error) {
 	var own *sdk.Error
-	if !errors.As(err, &own) || own.Err == nil {
+	if !errors.As(err, &own) || own.Error() == own.Message { // all of it travels
 		return
 	}
 	s.log.Warn("call refused", "method", method, "code", string(own.Code), "error", err)

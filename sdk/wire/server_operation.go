@@ -87,7 +87,8 @@ func (s *Server) Deploy(ctx context.Context, r *pluginv1.DeployRequest) (*plugin
 			return nil, sdk.Errorf(sdk.InvalidArgument, sdk.ReasonInvalidSpec, "operation %q has no release", call.operation.ID)
 		}
 		handle, err := s.platform.Deploy(ctx, sdk.DeployRequest{
-			Operation: call.operation, Target: call.target, Release: *releaseFromProto(r.GetRelease()), ExpectedDigest: r.GetExpectedDigest(),
+			Operation: call.operation, Target: call.target, Release: *releaseFromProto(r.GetRelease()),
+			ExpectedDigest: r.GetExpectedDigest(), Retain: r.GetRetain(),
 		})
 		if err != nil {
 			return nil, err
@@ -110,7 +111,7 @@ func (s *Server) Rollback(ctx context.Context, r *pluginv1.RollbackRequest) (*pl
 		}
 		handle, err := s.platform.Rollback(ctx, sdk.RollbackRequest{
 			Operation: call.operation, Target: call.target, Snapshot: *snapshotFromProto(r.GetSnapshot()),
-			ExpectedDigest: r.GetExpectedDigest(), Reason: r.GetReason(),
+			ExpectedDigest: r.GetExpectedDigest(), Reason: r.GetReason(), Retain: r.GetRetain(),
 		})
 		if err != nil {
 			return nil, err

@@ -1306,6 +1306,8 @@ func (x *ValidateResponse) GetDiagnostics() []*Diagnostic {
 	return nil
 }
 
+// ConfigureRequest: the host need not have called Validate before. What Validate
+// would object to is a diagnostic here too.
 type ConfigureRequest struct {
 	state          protoimpl.MessageState `protogen:"open.v1"`
 	Platform       string                 `protobuf:"bytes,1,opt,name=platform,proto3" json:"platform,omitempty"` // the name of this instance, "prod-eu"
@@ -1522,13 +1524,27 @@ func (x *HealthResponse) GetAttributes() map[string]string {
 	return nil
 }
 
+// Target is one component of an application in an environment. The first three
+// fields name it; the other two are what the call is about and differ between calls.
 type Target struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Application   string                 `protobuf:"bytes,1,opt,name=application,proto3" json:"application,omitempty"`
-	Environment   string                 `protobuf:"bytes,2,opt,name=environment,proto3" json:"environment,omitempty"`
-	Component     string                 `protobuf:"bytes,3,opt,name=component,proto3" json:"component,omitempty"`
-	Version       string                 `protobuf:"bytes,4,opt,name=version,proto3" json:"version,omitempty"`
-	Spec          *Value                 `protobuf:"bytes,5,opt,name=spec,proto3" json:"spec,omitempty"`
+	state       protoimpl.MessageState `protogen:"open.v1"`
+	Application string                 `protobuf:"bytes,1,opt,name=application,proto3" json:"application,omitempty"`
+	Environment string                 `protobuf:"bytes,2,opt,name=environment,proto3" json:"environment,omitempty"`
+	Component   string                 `protobuf:"bytes,3,opt,name=component,proto3" json:"component,omitempty"`
+	// version of the application: for people, stamps and messages, never a name to
+	// look something up by.
+	//   - Resolve, Snapshot, Plan and Deploy: the version that is deployed, or runs.
+	//   - Rollback, and all calls about its operation: the version that comes back, ""
+	//     if no deployment of the host's brought it there; with an empty snapshot the
+	//     version that is removed.
+	//
+	// It is that of the whole application: of a component that did not change, the
+	// release may be of an earlier one.
+	Version string `protobuf:"bytes,4,opt,name=version,proto3" json:"version,omitempty"`
+	// spec of that version: complete, as Validate saw it. Deploy and Rollback must not
+	// need it: the release or the snapshot holds all. It may be absent where the host
+	// has none, as in a clean up after a lost database.
+	Spec          *Value `protobuf:"bytes,5,opt,name=spec,proto3" json:"spec,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1606,7 +1622,10 @@ type Operation struct {
 	Kind          OperationKind          `protobuf:"varint,3,opt,name=kind,proto3,enum=apm.plugin.v1.OperationKind" json:"kind,omitempty"`
 	RequestDigest string                 `protobuf:"bytes,4,opt,name=request_digest,json=requestDigest,proto3" json:"request_digest,omitempty"` // over target, release or snapshot: same id, other digest is refused
 	Epoch         uint64                 `protobuf:"varint,5,opt,name=epoch,proto3" json:"epoch,omitempty"`                                     // of the host's lease on the target: lower than the highest seen for the component is refused
-	Staged        bool                   `protobuf:"varint,6,opt,name=staged,proto3" json:"staged,omitempty"`                                   // bring up a candidate, wait for Promote
+	// staged: bring up a candidate and wait for Promote. Set for a deploy where the
+	// plugin has the capability; never for a rollback, which puts back what was good
+	// already. A plugin ignores it on a rollback.
+	Staged        bool `protobuf:"varint,6,opt,name=staged,proto3" json:"staged,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1994,6 +2013,10 @@ func (x *ResolveResponse) GetDiagnostics() []*Diagnostic {
 	return nil
 }
 
+// SnapshotRequest: Snapshot looks, and changes neither what runs nor a stamp. It may
+// keep content of its own (a copy of files, a saved manifest), so that the way back
+// exists; twice is harmless. It may come while an operation runs, and for a component
+// of which nothing is there.
 type SnapshotRequest struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Target        *Target                `protobuf:"bytes,1,opt,name=target,proto3" json:"target,omitempty"`
@@ -2332,8 +2355,17 @@ type DeployRequest struct {
 	Target         *Target                `protobuf:"bytes,2,opt,name=target,proto3" json:"target,omitempty"`
 	Release        *Release               `protobuf:"bytes,3,opt,name=release,proto3" json:"release,omitempty"`
 	ExpectedDigest string                 `protobuf:"bytes,4,opt,name=expected_digest,json=expectedDigest,proto3" json:"expected_digest,omitempty"` // ABORTED if the observed digest is another; "" does not compare
-	unknownFields  protoimpl.UnknownFields
-	sizeCache      protoimpl.SizeCache
+	// retain: digests (Snapshot.digest; where the plugin gave none, the SHA-256 of
+	// Snapshot.state in hex) of the component's snapshots that the host still counts as
+	// places to roll back to, newest first, at most 20. A plugin that keeps content of
+	// its own must not prune what one of these needs, whatever its own "keep" says,
+	// until a later Deploy or Rollback of the component comes with a list that lacks
+	// it: each list replaces the one before, an empty one too. A digest that the plugin
+	// does not know means nothing. The list is no part of request_digest: a repeated
+	// call may bring another one.
+	Retain        []string `protobuf:"bytes,5,rep,name=retain,proto3" json:"retain,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
 }
 
 func (x *DeployRequest) Reset() {
@@ -2392,6 +2424,13 @@ func (x *DeployRequest) GetExpectedDigest() string {
 		return x.ExpectedDigest
 	}
 	return ""
+}
+
+func (x *DeployRequest) GetRetain() []string {
+	if x != nil {
+		return x.Retain
+	}
+	return nil
 }
 
 type DeployResponse struct {
@@ -2557,6 +2596,7 @@ type RollbackRequest struct {
 	Snapshot       *Snapshot              `protobuf:"bytes,3,opt,name=snapshot,proto3" json:"snapshot,omitempty"`
 	ExpectedDigest string                 `protobuf:"bytes,4,opt,name=expected_digest,json=expectedDigest,proto3" json:"expected_digest,omitempty"`
 	Reason         string                 `protobuf:"bytes,5,opt,name=reason,proto3" json:"reason,omitempty"`
+	Retain         []string               `protobuf:"bytes,6,rep,name=retain,proto3" json:"retain,omitempty"` // as in DeployRequest
 	unknownFields  protoimpl.UnknownFields
 	sizeCache      protoimpl.SizeCache
 }
@@ -2624,6 +2664,13 @@ func (x *RollbackRequest) GetReason() string {
 		return x.Reason
 	}
 	return ""
+}
+
+func (x *RollbackRequest) GetRetain() []string {
+	if x != nil {
+		return x.Retain
+	}
+	return nil
 }
 
 type RollbackResponse struct {
@@ -2911,6 +2958,10 @@ func (x *RecoverResponse) GetMessage() string {
 	return ""
 }
 
+// WatchRequest: a resume token that the plugin cannot go on from is OUT_OF_RANGE,
+// RESUME_EXPIRED, and the host opens a fresh stream. That is also the answer of a
+// plugin that never sends tokens: the one that it is given is of another plugin, or of
+// another version of it.
 type WatchRequest struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Target        *Target                `protobuf:"bytes,1,opt,name=target,proto3" json:"target,omitempty"`
@@ -3347,10 +3398,13 @@ func (x *State) GetCandidate() *Candidate {
 }
 
 type Candidate struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Addresses     map[string]string      `protobuf:"bytes,1,rep,name=addresses,proto3" json:"addresses,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"` // port name → host:port, reachable from the host
-	Revision      string                 `protobuf:"bytes,2,opt,name=revision,proto3" json:"revision,omitempty"`
-	Percent       uint32                 `protobuf:"varint,3,opt,name=percent,proto3" json:"percent,omitempty"` // of the traffic it gets now
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// addresses: port name → host:port, reachable from the host. None: the component
+	// has no ports. The host then judges the candidate by Probe, with the operation's
+	// handle; a check of its own that needs ${address} cannot be asked and is unknown.
+	Addresses     map[string]string `protobuf:"bytes,1,rep,name=addresses,proto3" json:"addresses,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`
+	Revision      string            `protobuf:"bytes,2,opt,name=revision,proto3" json:"revision,omitempty"`
+	Percent       uint32            `protobuf:"varint,3,opt,name=percent,proto3" json:"percent,omitempty"` // of the traffic it gets now
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -4491,6 +4545,8 @@ func (x *DrainResponse) GetInFlight() []string {
 
 // ErrorDetail travels in status.details. Its presence tells the host that the
 // plugin itself answered; without it the failure is transport or a dead plugin.
+//
+// STATE_CHANGED names in resource the object that changed, and in "by" who changed it.
 type ErrorDetail struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Reason        ErrorDetail_Reason     `protobuf:"varint,1,opt,name=reason,proto3,enum=apm.plugin.v1.ErrorDetail_Reason" json:"reason,omitempty"`
@@ -4498,6 +4554,7 @@ type ErrorDetail struct {
 	RetryAfter    *durationpb.Duration   `protobuf:"bytes,3,opt,name=retry_after,json=retryAfter,proto3" json:"retry_after,omitempty"`
 	Resource      string                 `protobuf:"bytes,4,opt,name=resource,proto3" json:"resource,omitempty"`
 	Metadata      map[string]string      `protobuf:"bytes,5,rep,name=metadata,proto3" json:"metadata,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"` // request id, HTTP status, ...; never secrets
+	By            string                 `protobuf:"bytes,6,opt,name=by,proto3" json:"by,omitempty"`                                                                                       // who changed or holds it: field manager, user, tool, operation; "" where nobody can tell
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -4565,6 +4622,13 @@ func (x *ErrorDetail) GetMetadata() map[string]string {
 		return x.Metadata
 	}
 	return nil
+}
+
+func (x *ErrorDetail) GetBy() string {
+	if x != nil {
+		return x.By
+	}
+	return ""
 }
 
 var File_plugin_v1_platform_proto protoreflect.FileDescriptor
@@ -4725,12 +4789,13 @@ const file_plugin_v1_platform_proto_rawDesc = "" +
 	"\x06action\x18\x02 \x01(\tR\x06action\x12\x12\n" +
 	"\x04diff\x18\x03 \x01(\tR\x04diff\x12\x18\n" +
 	"\acommand\x18\x04 \x01(\tR\acommand\x12\x18\n" +
-	"\asummary\x18\x05 \x01(\tR\asummary\"\xd1\x01\n" +
+	"\asummary\x18\x05 \x01(\tR\asummary\"\xe9\x01\n" +
 	"\rDeployRequest\x126\n" +
 	"\toperation\x18\x01 \x01(\v2\x18.apm.plugin.v1.OperationR\toperation\x12-\n" +
 	"\x06target\x18\x02 \x01(\v2\x15.apm.plugin.v1.TargetR\x06target\x120\n" +
 	"\arelease\x18\x03 \x01(\v2\x16.apm.plugin.v1.ReleaseR\arelease\x12'\n" +
-	"\x0fexpected_digest\x18\x04 \x01(\tR\x0eexpectedDigest\"?\n" +
+	"\x0fexpected_digest\x18\x04 \x01(\tR\x0eexpectedDigest\x12\x16\n" +
+	"\x06retain\x18\x05 \x03(\tR\x06retain\"?\n" +
 	"\x0eDeployResponse\x12-\n" +
 	"\x06handle\x18\x01 \x01(\v2\x15.apm.plugin.v1.HandleR\x06handle\"\xc0\x01\n" +
 	"\x0ePromoteRequest\x126\n" +
@@ -4739,13 +4804,14 @@ const file_plugin_v1_platform_proto_rawDesc = "" +
 	"\x06handle\x18\x03 \x01(\v2\x15.apm.plugin.v1.HandleR\x06handle\x12\x18\n" +
 	"\apercent\x18\x04 \x01(\rR\apercent\"@\n" +
 	"\x0fPromoteResponse\x12-\n" +
-	"\x06handle\x18\x01 \x01(\v2\x15.apm.plugin.v1.HandleR\x06handle\"\xee\x01\n" +
+	"\x06handle\x18\x01 \x01(\v2\x15.apm.plugin.v1.HandleR\x06handle\"\x86\x02\n" +
 	"\x0fRollbackRequest\x126\n" +
 	"\toperation\x18\x01 \x01(\v2\x18.apm.plugin.v1.OperationR\toperation\x12-\n" +
 	"\x06target\x18\x02 \x01(\v2\x15.apm.plugin.v1.TargetR\x06target\x123\n" +
 	"\bsnapshot\x18\x03 \x01(\v2\x17.apm.plugin.v1.SnapshotR\bsnapshot\x12'\n" +
 	"\x0fexpected_digest\x18\x04 \x01(\tR\x0eexpectedDigest\x12\x16\n" +
-	"\x06reason\x18\x05 \x01(\tR\x06reason\"A\n" +
+	"\x06reason\x18\x05 \x01(\tR\x06reason\x12\x16\n" +
+	"\x06retain\x18\x06 \x03(\tR\x06retain\"A\n" +
 	"\x10RollbackResponse\x12-\n" +
 	"\x06handle\x18\x01 \x01(\v2\x15.apm.plugin.v1.HandleR\x06handle\"\xa5\x01\n" +
 	"\rCancelRequest\x126\n" +
@@ -4912,14 +4978,15 @@ const file_plugin_v1_platform_proto_rawDesc = "" +
 	"\fDrainRequest\x12/\n" +
 	"\x05grace\x18\x01 \x01(\v2\x19.google.protobuf.DurationR\x05grace\",\n" +
 	"\rDrainResponse\x12\x1b\n" +
-	"\tin_flight\x18\x01 \x03(\tR\binFlight\"\xbe\x05\n" +
+	"\tin_flight\x18\x01 \x03(\tR\binFlight\"\xce\x05\n" +
 	"\vErrorDetail\x129\n" +
 	"\x06reason\x18\x01 \x01(\x0e2!.apm.plugin.v1.ErrorDetail.ReasonR\x06reason\x12\x1c\n" +
 	"\tretryable\x18\x02 \x01(\bR\tretryable\x12:\n" +
 	"\vretry_after\x18\x03 \x01(\v2\x19.google.protobuf.DurationR\n" +
 	"retryAfter\x12\x1a\n" +
 	"\bresource\x18\x04 \x01(\tR\bresource\x12D\n" +
-	"\bmetadata\x18\x05 \x03(\v2(.apm.plugin.v1.ErrorDetail.MetadataEntryR\bmetadata\x1a;\n" +
+	"\bmetadata\x18\x05 \x03(\v2(.apm.plugin.v1.ErrorDetail.MetadataEntryR\bmetadata\x12\x0e\n" +
+	"\x02by\x18\x06 \x01(\tR\x02by\x1a;\n" +
 	"\rMetadataEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
 	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\"\xfa\x02\n" +
