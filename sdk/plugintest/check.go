@@ -27,6 +27,9 @@ type Result struct {
 	Status   Status
 	Messages []string // errors, why it was skipped, and what else it had to say, in order
 	Duration time.Duration
+	// Log is what the plugin's processes wrote to standard error, of a case that
+	// failed.
+	Log string
 }
 
 // Check runs the cases of [Run] outside `go test`, in the order of [Cases], and
@@ -60,13 +63,11 @@ func checkOne(ctx context.Context, name string, run func(T)) Result {
 		c.Errorf("the suite was ended: %v", err)
 	}
 	cancel()
-	for cleanup := c.next(); cleanup != nil; cleanup = c.next() {
-		c.apart(cleanup)
-	}
+	c.cleanUp()
 	result := Result{Case: name, Status: Passed, Messages: c.messages, Duration: time.Since(start)}
 	switch {
 	case c.failed:
-		result.Status = Failed
+		result.Status, result.Log = Failed, c.log()
 	case c.skipped:
 		result.Status = Skipped
 	}
@@ -83,6 +84,7 @@ type check struct {
 	failed   bool
 	skipped  bool
 	cleanups []func()
+	logs     []func() string // of the plugins that were started
 }
 
 var _ T = (*check)(nil)
@@ -101,6 +103,29 @@ func (c *check) apart(run func()) {
 		run()
 	}()
 	<-ended
+}
+
+func (c *check) cleanUp() {
+	for cleanup := c.next(); cleanup != nil; cleanup = c.next() {
+		c.apart(cleanup)
+	}
+}
+
+// keepLog has the log of a plugin that was started be part of the result.
+func (c *check) keepLog(log func() string) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.logs = append(c.logs, log)
+}
+
+func (c *check) log() string {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	var all strings.Builder
+	for _, log := range c.logs {
+		all.WriteString(log())
+	}
+	return all.String()
 }
 
 // next takes the cleanup that was registered last.

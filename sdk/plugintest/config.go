@@ -53,6 +53,10 @@ type Config struct {
 	// Secrets are texts in Platform, SpecV1 and SpecV2 that nobody may see.
 	Secrets []string
 
+	// Only says which cases run, by name; all without it. The first one, which all
+	// others build on, runs always. Optional.
+	Only func(name string) bool
+
 	// Timeout bounds one operation. 60 s by default.
 	Timeout time.Duration
 }

@@ -68,6 +68,9 @@ func Start(t T, command []string, env ...string) *Process {
 
 func start(t T, command, env []string) (*Process, error) {
 	p := &Process{exited: make(chan struct{})}
+	if c, ok := t.(*check); ok {
+		c.keepLog(p.Logs)
+	}
 	runDir, err := os.MkdirTemp("", "apm") //nolint:usetesting // the path of a socket must be short
 	if err != nil {
 		return p, err

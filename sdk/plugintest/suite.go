@@ -51,6 +51,9 @@ func newSuite(ctx context.Context, config Config) *suite {
 func (s *suite) run(in func(name string, run func(T))) {
 	in(describeFirst, s.describe)
 	for _, c := range cases() {
+		if s.config.Only != nil && !s.config.Only(c.name) {
+			continue
+		}
 		in(c.name, func(t T) {
 			t.Helper()
 			if reason := s.leavesOut(c); reason != "" {
