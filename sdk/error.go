@@ -71,7 +71,7 @@ type Error struct {
 // Error returns the message, and the cause behind it if the message does not
 // tell it already.
 func (e *Error) Error() string {
-	if _, known := e.Err.(told); known || e.Err == nil { //nolint:errorlint // about this error, not its chain
+	if _, known := e.Err.(told); known || e.Err == nil {
 		return e.Message
 	}
 	return fmt.Sprintf("%s: %v", e.Message, e.Err)
@@ -92,7 +92,7 @@ func (t told) Unwrap() error { return t.error }
 func Errorf(code Code, reason Reason, format string, args ...any) *Error {
 	err := fmt.Errorf(format, args...)
 	e := &Error{Code: code, Reason: reason, Message: err.Error(), Retryable: code == Unavailable || code == ResourceExhausted}
-	_, several := err.(interface{ Unwrap() []error }) //nolint:errorlint // about this error, not its chain
+	_, several := err.(interface{ Unwrap() []error })
 	if several || errors.Unwrap(err) != nil {
 		e.Err = told{err}
 	}

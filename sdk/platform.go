@@ -120,6 +120,15 @@ type Drainer interface {
 	Drain(ctx context.Context, grace time.Duration) (inFlight []string, err error)
 }
 
+// Closer ends what the platform runs in the background: what follows an operation,
+// refreshes a token, shares a watch. It is called once, when the process is about to
+// end because the host asked for it, is gone, or a signal came, and has ctx's time,
+// about a second. Operations go on at the platform, or are gone on with after Recover:
+// Close cancels none. Calls may be under way; those that come later fail.
+type Closer interface {
+	Close(ctx context.Context) error
+}
+
 // Sink receives events of a stream in order. Several at once are one batch: the
 // host stores them in one transaction, together with the token of the last. An
 // error means that nobody listens any more; the stream should end with it.

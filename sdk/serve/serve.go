@@ -5,6 +5,7 @@
 package serve
 
 import (
+	"context"
 	"fmt"
 	"io"
 	"log/slog"
@@ -13,6 +14,8 @@ import (
 	"path/filepath"
 	"strconv"
 	"sync"
+	"sync/atomic"
+	"syscall"
 	"time"
 
 	"github.com/apm-deploy/apm/sdk"
@@ -25,6 +28,13 @@ const (
 	envLogLevel  = "APM_PLUGIN_LOG_LEVEL"
 	envHeartbeat = "APM_PLUGIN_HEARTBEAT" // a duration; for tests
 	envSocketDir = "PLUGIN_UNIX_SOCKET_DIR"
+)
+
+const (
+	// closeTimeout bounds what a platform does at its end: the host waits 2 s.
+	closeTimeout = time.Second
+	// terminated is the exit code after SIGTERM, as a shell counts.
+	terminated = 128 + int(syscall.SIGTERM)
 )
 
 // maxSocketPath is the longest path of a Unix socket that every system takes;
@@ -59,21 +69,40 @@ func Main(plugin sdk.Plugin) int {
 		log.Error("make socket", "error", err)
 		return 1
 	}
+	var made atomic.Pointer[wire.Server]
+	defer func() { closePlatform(made.Load(), log) }()
 	ended := make(chan int, 1)
-	go func() { ended <- serve(plugin, log, level, stdout, stderr) }()
+	go func() { ended <- serve(plugin, &made, log, level, stdout, stderr) }()
+	asked := make(chan os.Signal, 1)
+	signal.Notify(asked, syscall.SIGTERM)
 	select {
 	case code := <-ended:
 		return code
+	case <-asked:
+		return terminated
 	case <-lost:
 		// At once: to linger would be to act for a host that may have lost its
 		// lease. What was under way is found again by Recover.
+		surviveLog()
 		sayGone(log)
 		return hostGone
 	}
 }
 
+// closePlatform lets the platform end what it runs in the background.
+func closePlatform(server *wire.Server, log *slog.Logger) {
+	if server == nil {
+		return
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), closeTimeout)
+	defer cancel()
+	if err := server.Close(ctx); err != nil {
+		say(log, "the plugin did not end in good order", "error", err)
+	}
+}
+
 // serve makes the platform and serves it.
-func serve(plugin sdk.Plugin, log *slog.Logger, level slog.Level, stdout, stderr *os.File) int {
+func serve(plugin sdk.Plugin, made *atomic.Pointer[wire.Server], log *slog.Logger, level slog.Level, stdout, stderr *os.File) int {
 	// The author's code must not reach standard output before the handshake.
 	os.Stdout = stderr
 	server, err := wire.NewServer(plugin, log, wire.WithHeartbeat(heartbeat(log)))
@@ -82,6 +111,7 @@ func serve(plugin sdk.Plugin, log *slog.Logger, level slog.Level, stdout, stderr
 		log.Error("start plugin", "error", err)
 		return 1
 	}
+	made.Store(server)
 	var once sync.Once
 	served, err := wire.Serve(server, stderr, level, func() {
 		// go-plugin has put pipes in their place, which nobody may ever read.
@@ -96,12 +126,14 @@ func serve(plugin sdk.Plugin, log *slog.Logger, level slog.Level, stdout, stderr
 	return 0
 }
 
-// sayGone logs, and does not wait for a log that lost its reader.
-func sayGone(log *slog.Logger) {
+func sayGone(log *slog.Logger) { say(log, "the host is gone: exit") }
+
+// say logs, and does not wait for a log that lost its reader.
+func say(log *slog.Logger, message string, attributes ...any) {
 	written := make(chan struct{})
 	go func() {
 		defer close(written)
-		log.Warn("the host is gone: exit")
+		log.Warn(message, attributes...) //nolint:sloglint // a constant of the caller's
 	}()
 	select {
 	case <-written:
@@ -120,6 +152,10 @@ Name it in config.hcl and start the host:
   apm serve
 `, filepath.Base(os.Args[0]), plugin.Name, plugin.Version, os.Args[0])
 }
+
+// surviveLog keeps a line in a log that lost its reader from ending the process
+// before the platform was closed.
+func surviveLog() { signal.Notify(make(chan os.Signal, 1), syscall.SIGPIPE) }
 
 // ignoreInterrupts leaves Ctrl-C to the host, which drains before it stops us.
 func ignoreInterrupts() { signal.Ignore(os.Interrupt) }

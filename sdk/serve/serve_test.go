@@ -28,6 +28,8 @@ func TestMain(m *testing.M) {
 	switch os.Getenv(envRole) {
 	case "":
 		m.Run()
+	case "closer":
+		os.Exit(serve.Main(sdk.Plugin{Name: "closer", Version: "1.0.0", New: newCloser})) //nolint:forbidigo // the main of a plugin
 	case "broken":
 		os.Exit(serve.Main(sdk.Plugin{Name: "talker"})) //nolint:forbidigo // the main of a plugin
 	default:

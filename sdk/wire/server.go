@@ -30,6 +30,9 @@ type Server struct {
 	life        *lifecycle
 	fence       *fence
 	streams     sync.WaitGroup // the platform's side of open Watch streams
+	closing     sync.Once
+	closed      chan struct{} // closed when the platform's Close has returned
+	closeError  error
 }
 
 // ServerOption changes a default of [NewServer].
@@ -80,6 +83,7 @@ func NewServer(plugin sdk.Plugin, log *slog.Logger, options ...ServerOption) (*S
 		heartbeat: HeartbeatInterval,
 		life:      newLifecycle(),
 		fence:     newFence(),
+		closed:    make(chan struct{}),
 	}
 	for _, option := range options {
 		option(s)

@@ -1,0 +1,75 @@
+package serve_test
+
+import (
+	"context"
+	"log/slog"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/apm-deploy/apm/sdk"
+	"github.com/apm-deploy/apm/sdk/diag"
+	"github.com/apm-deploy/apm/sdk/plugintest"
+)
+
+// closer is a platform with something to end; mode says how it does.
+type closer struct {
+	sdk.Platform
+	log  *slog.Logger
+	mode string
+}
+
+func newCloser(log *slog.Logger) sdk.Platform { return &closer{log: log} }
+
+func (c *closer) Configure(_ context.Context, r sdk.ConfigureRequest) (diag.Diagnostics, error) {
+	c.mode = r.Platform
+	return nil, nil
+}
+
+func (c *closer) Close(ctx context.Context) error {
+	c.log.Info("closed as asked")
+	switch c.mode {
+	case "hangs":
+		select {} // whatever ctx says
+	case "panics":
+		panic("canary in Close")
+	case "waits":
+		<-ctx.Done()
+		return ctx.Err()
+	}
+	return nil
+}
+
+// A platform can end in good order however its process ends, and is not waited for
+// longer than the host would.
+func TestClose(t *testing.T) {
+	t.Parallel()
+	for name, end := range map[string]func(*testing.T, *plugintest.Process) error{
+		"shutdown": func(t *testing.T, p *plugintest.Process) error { _ = p.Shutdown(t.Context()); return nil },
+		"lifeline": func(_ *testing.T, p *plugintest.Process) error { return p.CloseLifeline() },
+		"SIGTERM":  func(_ *testing.T, p *plugintest.Process) error { return p.Signal(syscall.SIGTERM) },
+	} {
+		for _, mode := range []string{"returns", "hangs", "panics", "waits"} {
+			t.Run(name+" "+mode, func(t *testing.T) {
+				t.Parallel()
+				p := self(t, "closer")
+				if _, err := p.Client().Configure(t.Context(), sdk.ConfigureRequest{Platform: mode}); err != nil {
+					t.Fatal(err)
+				}
+				if err := end(t, p); err != nil {
+					t.Fatal(err)
+				}
+				if code, ended := p.Exited(2 * time.Second); !ended || code < 0 || (code == 0) != (name == "shutdown") {
+					t.Errorf("ended %v with code %d", ended, code)
+				}
+				if got := strings.Count(p.Logs(), "closed as asked"); got != 1 {
+					t.Errorf("Close was called %d times:\n%s", got, p.Logs())
+				}
+				if complains := strings.Contains(p.Logs(), "did not end in good order"); complains != (mode != "returns") {
+					t.Errorf("the log complains: %v\n%s", complains, p.Logs())
+				}
+			})
+		}
+	}
+}
