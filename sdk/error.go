@@ -71,7 +71,7 @@ type Error struct {
 // Error returns the message, and the cause behind it if the message does not
 // tell it already.
 func (e *Error) Error() string {
-	if _, known := e.Err.(told); known || e.Err == nil {
+	if _, known := e.Err.(told); known || e.Err == nil { //nolint:errorlint // about this error, not its chain
 		return e.Message
 	}
 	return fmt.Sprintf("%s: %v", e.Message, e.Err)

@@ -30,12 +30,8 @@ const (
 	envSocketDir = "PLUGIN_UNIX_SOCKET_DIR"
 )
 
-const (
-	// closeTimeout bounds what a platform does at its end: the host waits 2 s.
-	closeTimeout = time.Second
-	// terminated is the exit code after SIGTERM, as a shell counts.
-	terminated = 128 + int(syscall.SIGTERM)
-)
+// terminated is the exit code after SIGTERM, as a shell counts.
+const terminated = 128 + int(syscall.SIGTERM)
 
 // maxSocketPath is the longest path of a Unix socket that every system takes;
 // socketName stands for the name that is made up below the directory.
@@ -94,7 +90,7 @@ func closePlatform(server *wire.Server, log *slog.Logger) {
 	if server == nil {
 		return
 	}
-	ctx, cancel := context.WithTimeout(context.Background(), closeTimeout)
+	ctx, cancel := context.WithTimeout(context.Background(), wire.CloseTimeout)
 	defer cancel()
 	if err := server.Close(ctx); err != nil {
 		say(log, "the plugin did not end in good order", "error", err)

@@ -46,6 +46,10 @@ func Dial(socket string, config *tls.Config) (*Conn, error) {
 // Client returns the platform on the far side.
 func (c *Conn) Client(options ...ClientOption) *Client { return NewClient(c.conn, options...) }
 
+// Raw is the connection itself, for what a polite client would not send or does not
+// see.
+func (c *Conn) Raw() *grpc.ClientConn { return c.conn }
+
 // Serving asks the health service of the contract.
 func (c *Conn) Serving(ctx context.Context) error {
 	response, err := grpc_health_v1.NewHealthClient(c.conn).Check(ctx, &grpc_health_v1.HealthCheckRequest{Service: healthService})
@@ -69,7 +73,8 @@ func (c *Conn) Shutdown(ctx context.Context) error {
 func (c *Conn) Close() error { return c.conn.Close() }
 
 // Listen serves the platform without TLS until stop is called, which returns
-// when every call and every Watch has ended. It is for tests within one process.
+// when every call and every Watch has ended and the platform is closed, as far as
+// that takes no longer than a process would have. It is for tests within one process.
 func (s *Server) Listen(listener net.Listener) (stop func()) {
 	server := grpc.NewServer(ServerOptions()...)
 	pluginv1.RegisterPlatformServer(server, s)
@@ -83,6 +88,11 @@ func (s *Server) Listen(listener net.Listener) (stop func()) {
 	return func() {
 		server.Stop()
 		<-done
+		ctx, cancel := context.WithTimeout(context.Background(), CloseTimeout)
+		defer cancel()
+		if err := s.Close(ctx); err != nil {
+			s.log.Warn("the plugin did not end in good order", "error", err)
+		}
 		s.Wait()
 	}
 }

@@ -14,6 +14,9 @@ const (
 	keepaliveTime    = 10 * time.Second
 	keepaliveTimeout = 3 * time.Second
 	keepaliveMinTime = 5 * time.Second
+	// CloseTimeout bounds what a platform does at the end of its process: the host
+	// waits 2 s for that.
+	CloseTimeout = time.Second
 	// HeartbeatInterval is the silence on Watch after which a heartbeat is sent.
 	HeartbeatInterval = 15 * time.Second
 	// SilenceLimit is the silence on Watch after which the host gives the
