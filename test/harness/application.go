@@ -17,6 +17,7 @@ type Application struct {
 	// Timeouts of stages, by name.
 	Timeouts   map[string]string
 	Components []Component
+	More       string // HCL for the application
 }
 
 // Component runs the demo's server, unless Command says otherwise.
@@ -65,7 +66,7 @@ func (h *Host) Define(a Application) {
 	for _, c := range a.Components {
 		h.component(line, c)
 	}
-	line("}")
+	line("%s}", a.More)
 	h.Write("applications/"+a.Name+".hcl", b.String())
 }
 

@@ -32,6 +32,7 @@ type Host struct {
 	mu      sync.Mutex
 	process *process // nil: the host does not run
 	ports   []int    // of applications
+	faked   []string // applications on fake platforms
 }
 
 // New prepares a host and starts nothing. At the end of the test what it

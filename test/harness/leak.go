@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"syscall"
@@ -110,6 +111,9 @@ func (h *Host) removeAll(ctx context.Context) error {
 		}
 		left := false
 		for _, target := range targets.Targets {
+			if slices.Contains(h.faked, target.Application) {
+				continue // files, on a platform that may not be well
+			}
 			open := target.Queue
 			if target.Holder != "" {
 				open = append(open, target.Holder)

@@ -3,6 +3,7 @@ package fake
 import (
 	"encoding/json"
 	"errors"
+	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -65,13 +66,37 @@ func (o *operation) candidate() *sdk.Candidate {
 }
 
 func (p *platform) path(t sdk.Target, name string) string {
-	return filepath.Join(p.config.Root, t.Application, t.Environment, t.Component, name)
+	return componentFile(p.config.Root, t, name)
 }
 
-func (p *platform) live(t sdk.Target) (content, bool, error) {
-	var c content
-	found, err := read(p.path(t, liveFile), &c)
-	return c, found, err
+// live is what runs, and what made it so. It is one file, so that the two cannot
+// differ after a kill.
+type live struct {
+	Content *content // nil: nothing
+	Effects []string // the operation of each change, in order
+}
+
+func (p *platform) live(t sdk.Target) (content, bool, error) { return p.look(t, liveFile) }
+
+func (p *platform) look(t sdk.Target, file string) (content, bool, error) {
+	var l live
+	if _, err := read(p.path(t, file), &l); err != nil || l.Content == nil {
+		return content{}, false, err
+	}
+	return *l.Content, true, nil
+}
+
+// effect makes a content (nil: nothing) what runs, once: an operation that finds
+// itself as the last that did something was killed before it could say so.
+func (p *platform) effect(t sdk.Target, id string, want *content) error {
+	var l live
+	if _, err := read(p.path(t, liveFile), &l); err != nil {
+		return err
+	}
+	if n := len(l.Effects); n > 0 && l.Effects[n-1] == id {
+		return nil
+	}
+	return write(p.path(t, liveFile), live{Content: want, Effects: append(l.Effects, id)})
 }
 
 func readState(path string) (*state, error) {
@@ -146,22 +171,41 @@ func operationOf(h sdk.Handle) (id string, err error) {
 	}
 }
 
-// ChangeLive changes what runs behind the plugin's back.
-func ChangeLive(root string, t sdk.Target) error {
-	path := filepath.Join(root, t.Application, t.Environment, t.Component, liveFile)
-	var c content
-	if _, err := read(path, &c); err != nil {
-		return err
-	}
-	c.Text += " changed by somebody"
-	return write(path, c)
+func componentFile(root string, t sdk.Target, name string) string {
+	return filepath.Join(root, t.Application, t.Environment, t.Component, name)
 }
 
-// Serves returns the text that runs at an address.
+// ChangeLive changes what runs behind the plugin's back.
+func ChangeLive(root string, t sdk.Target) error {
+	path := componentFile(root, t, liveFile)
+	var l live
+	if _, err := read(path, &l); err != nil {
+		return err
+	}
+	if l.Content == nil {
+		return fmt.Errorf("change what runs in %q: nothing does", filepath.Dir(path))
+	}
+	l.Content.Text += " changed by somebody"
+	return write(path, l)
+}
+
+// Serves returns the text that runs at an address: that of what is live, or of
+// the candidate.
 func Serves(path string) (string, error) {
-	var c content
-	if _, err := read(path, &c); err != nil {
+	var l live
+	if _, err := read(path, &l); err != nil || l.Content == nil {
 		return "", err
 	}
-	return c.Text, nil
+	return l.Content.Text, nil
+}
+
+// Runs returns the text that runs in a component, "" where nothing does.
+func Runs(root string, t sdk.Target) (string, error) { return Serves(componentFile(root, t, liveFile)) }
+
+// Effects returns the operation id of every change that was made to what runs in
+// a component, in order. An id that stands twice had two effects.
+func Effects(root string, t sdk.Target) ([]string, error) {
+	var l live
+	_, err := read(componentFile(root, t, liveFile), &l)
+	return l.Effects, err
 }

@@ -1,6 +1,3 @@
-// Package fake is a small platform that really works: a component is a file, and
-// what runs is what the file says. It proves the conformance suite, and each of
-// its faults is one that the suite must find.
 package fake
 
 import (
@@ -154,13 +151,24 @@ func (p *platform) Plan(_ context.Context, r sdk.PlanRequest) (sdk.Plan, error) 
 	return plan, nil
 }
 
+// Probe looks at what runs; with the handle of an operation whose candidate waits,
+// at that.
 func (p *platform) Probe(_ context.Context, r sdk.ProbeRequest) (sdk.ProbeResult, error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if _, err := operationOf(r.Handle); err != nil {
+	id, err := operationOf(r.Handle)
+	if err != nil {
 		return sdk.ProbeResult{}, err
 	}
-	live, runs, err := p.live(r.Target)
+	s, err := p.state(r.Target)
+	if err != nil {
+		return sdk.ProbeResult{}, err
+	}
+	file := liveFile
+	if o := s.Operations[id]; o != nil && o.candidate() != nil {
+		file = candidateFile
+	}
+	seen, runs, err := p.look(r.Target, file)
 	if err != nil {
 		return sdk.ProbeResult{}, err
 	}
@@ -169,8 +177,8 @@ func (p *platform) Probe(_ context.Context, r sdk.ProbeRequest) (sdk.ProbeResult
 	}
 	return sdk.ProbeResult{
 		Checks:   []sdk.Check{{Name: "file", Type: "process", Status: sdk.CheckHealthy}},
-		Revision: digest(live.Text), ObservedDigest: observed(live),
-		Addresses: map[string]string{"file": p.path(r.Target, liveFile)},
+		Revision: digest(seen.Text), ObservedDigest: observed(seen),
+		Addresses: map[string]string{"file": p.path(r.Target, file)},
 	}, nil
 }
 
@@ -187,7 +195,7 @@ func (p *platform) Inventory(_ context.Context, installation string) ([]sdk.Inve
 		if err != nil {
 			return nil, err
 		}
-		if _, err := os.Stat(filepath.Join(filepath.Dir(file), liveFile)); err != nil || (installation != "" && installation != s.Installation) {
+		if text, err := Serves(filepath.Join(filepath.Dir(file), liveFile)); err != nil || text == "" || (installation != "" && installation != s.Installation) {
 			continue
 		}
 		items = append(items, sdk.InventoryItem{

@@ -118,11 +118,11 @@ func (p *platform) step(t sdk.Target, id string) (more bool, err error) {
 	case len(o.Events) == 1 && o.Want != nil && o.Want.Lines > 0:
 		o.Events = append(o.Events, event{Lines: o.Want.Lines})
 	case o.Staged && candidate == nil:
-		if err := write(p.path(t, candidateFile), o.Want); err != nil {
+		if err := write(p.path(t, candidateFile), live{Content: o.Want}); err != nil {
 			return false, err
 		}
 		if p.fault("eager") {
-			if err := write(p.path(t, liveFile), o.Want); err != nil {
+			if err := p.effect(t, id, o.Want); err != nil {
 				return false, err
 			}
 		}
@@ -150,22 +150,17 @@ func (p *platform) settle(t sdk.Target, o *operation) error {
 	if err := remove(p.path(t, candidateFile)); err != nil {
 		return err
 	}
-	if o.Want == nil {
-		if err := remove(p.path(t, liveFile)); err != nil {
+	runs := o.Want
+	if runs != nil && strings.HasPrefix(runs.Text, "@") { // not frozen by Resolve
+		text, err := os.ReadFile(runs.Text[1:])
+		if err != nil {
 			return err
 		}
-	} else {
-		runs := *o.Want
-		if file, late := strings.CutPrefix(runs.Text, "@"); late {
-			text, err := os.ReadFile(file)
-			if err != nil {
-				return err
-			}
-			runs.Text = string(text)
-		}
-		if err := write(p.path(t, liveFile), runs); err != nil {
-			return err
-		}
+		late := *runs
+		late.Text, runs = string(text), &late
+	}
+	if err := p.effect(t, o.ID, runs); err != nil {
+		return err
 	}
 	o.Events = append(o.Events,
 		event{Resource: &sdk.Resource{ID: "file", Kind: "file", Health: sdk.ResourceReady}},

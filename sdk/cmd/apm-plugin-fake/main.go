@@ -1,0 +1,13 @@
+// Command apm-plugin-fake is the fake platform as a binary, for tests of hosts.
+// It deploys nothing but files that it wrote itself, and misbehaves as
+// config.hcl says. It is no platform for anything that matters.
+package main
+
+import (
+	"os"
+
+	"github.com/apm-deploy/apm/sdk/plugintest/fake"
+	"github.com/apm-deploy/apm/sdk/serve"
+)
+
+func main() { os.Exit(serve.Main(fake.Plugin())) }
