@@ -18,7 +18,7 @@ func newPlugin(s *session) *cobra.Command {
 		Use:     "plugin",
 		Short:   "List, inspect and lock plugins",
 		Example: "  apm plugin list\n  apm plugin inspect process\n  apm plugin lock",
-	}, newPluginList(s), newPluginInspect(s), newPluginLock(s))
+	}, newPluginList(s), newPluginInspect(s), newPluginLock(s), newPluginNew(s), newPluginSDK(s))
 }
 
 func newPluginList(s *session) *cobra.Command {

@@ -1,0 +1,58 @@
+package scaffold
+
+import (
+	_ "embed"
+	"fmt"
+	"go/format"
+	"path"
+	"regexp"
+	"strings"
+
+	"golang.org/x/tools/txtar"
+)
+
+// packed is examples/plugin-symlink, as it stands there.
+//
+//go:embed template.txtar
+var packed []byte
+
+// What the example is called, and where its module has the others.
+const (
+	exampleName   = "symlink"
+	exampleModule = "example.com/apm-plugin-" + exampleName
+)
+
+// block is the platform block named like the plugin, in HCL.
+var block = regexp.MustCompile(`(?m)^( *)` + exampleName + ` \{`)
+
+// render returns the files of the module of a plugin by path, without api and sdk.
+// In prose and code the word symlink stands for what the example swaps; it is the
+// plugin's name in quotes, behind "apm-plugin-", in the Makefile's NAME and as the
+// name of a block.
+func render(name, module string) (map[string][]byte, error) {
+	words := strings.NewReplacer(
+		exampleModule, module,
+		"apm-plugin-"+exampleName, "apm-plugin-"+name,
+		`"`+exampleName+`"`, `"`+name+`"`,
+		"NAME := "+exampleName, "NAME := "+name,
+	)
+	files := map[string][]byte{}
+	for _, file := range txtar.Parse(packed).Files {
+		text := words.Replace(string(file.Data))
+		switch path.Ext(file.Name) {
+		case ".hcl", ".md":
+			text = block.ReplaceAllString(text, "${1}"+name+" {")
+		case ".mod":
+			text = strings.ReplaceAll(text, "=> ../../", "=> ./"+modulesDir+"/")
+		case ".go":
+			// Another module path may come elsewhere in the order of imports.
+			formatted, err := format.Source([]byte(text))
+			if err != nil {
+				return nil, fmt.Errorf("format %s: %w", file.Name, err)
+			}
+			text = string(formatted)
+		}
+		files[file.Name] = []byte(text)
+	}
+	return files, nil
+}

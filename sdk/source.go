@@ -1,0 +1,10 @@
+package sdk
+
+import "embed"
+
+// Source is the source of this module. `apm plugin new` gives it to authors of
+// plugins, who may have no other way to it. A plugin has no use for it, and the
+// linker leaves it out of every program that does not name it.
+//
+//go:embed go.mod go.sum *.go cmd conform diag plugintest schema serve wire
+var Source embed.FS
