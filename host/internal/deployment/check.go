@@ -1,6 +1,9 @@
 package deployment
 
-import "time"
+import (
+	"strings"
+	"time"
+)
 
 // CheckDefinition is one health question that the host asks itself. The texts
 // may hold ${address} and ${addresses.NAME}, replaced when it is asked.
@@ -22,6 +25,21 @@ type CheckDefinition struct {
 	HTTP *HTTPCheck `json:"http,omitempty"`
 	TCP  *TCPCheck  `json:"tcp,omitempty"`
 	GRPC *GRPCCheck `json:"grpc,omitempty"`
+}
+
+// Fixed says that the check asks one and the same place, and not the address that
+// the platform reports.
+func (c CheckDefinition) Fixed() bool {
+	asked := ""
+	switch {
+	case c.HTTP != nil:
+		asked = c.HTTP.URL
+	case c.TCP != nil:
+		asked = c.TCP.Address
+	case c.GRPC != nil:
+		asked = c.GRPC.Address
+	}
+	return !strings.Contains(asked, "${")
 }
 
 // HTTPCheck asks by HTTP. Redirects are not followed.
