@@ -65,7 +65,7 @@ func parse(flags *flag.FlagSet, args []string, binary *string) error {
 			if errors.Is(err, flag.ErrHelp) {
 				return err
 			}
-			return usageError{err}
+			return usageError{flagError(flags, err)}
 		}
 		args = flags.Args()
 		if len(args) == 0 {
@@ -76,6 +76,18 @@ func parse(flags *flag.FlagSet, args []string, binary *string) error {
 		}
 		*binary, args = args[0], args[1:]
 	}
+}
+
+// flagError names an unknown flag as it is written, and the one that was most
+// likely meant.
+func flagError(flags *flag.FlagSet, err error) error {
+	name, unknown := strings.CutPrefix(err.Error(), "flag provided but not defined: -")
+	if !unknown {
+		return err
+	}
+	var known []string
+	flags.VisitAll(func(f *flag.Flag) { known = append(known, "--"+f.Name) })
+	return fmt.Errorf("unknown flag --%s; %s", name, suggest("--"+name, known))
 }
 
 func help(w io.Writer, flags *flag.FlagSet) {

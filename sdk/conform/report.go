@@ -62,7 +62,7 @@ func pluginOf(d sdk.Description) Plugin {
 func (r *Report) add(result plugintest.Result) Case {
 	c := Case{Name: result.Case, Status: result.Status, Seconds: seconds(result.Duration)}
 	for _, message := range result.Messages {
-		c.Messages = append(c.Messages, clean(message))
+		c.Messages = append(c.Messages, inFile(clean(message)))
 	}
 	switch c.Status {
 	case plugintest.Passed:

@@ -45,7 +45,9 @@ func newBench(t T, s *suite) *bench {
 func (b *bench) restart() {
 	b.Helper()
 	b.session = b.suite.start(b.T, nil)
-	b.suite.configure(b.ctx(), b.T, b.session)
+	if b.suite.configurable() {
+		b.suite.configure(b.ctx(), b.T, b.session)
+	}
 }
 
 // cleanTimeout bounds each step of what remains to be done when somebody ended

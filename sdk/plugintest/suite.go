@@ -77,6 +77,7 @@ const (
 	needsPlan
 	needsWatchTarget
 	needsLogs
+	bare // nothing, not even a platform block: it runs on a plugin that is not configured too
 )
 
 type testCase struct {
@@ -94,6 +95,7 @@ func (s *suite) leavesOut(c testCase) string {
 		reason string
 	}{
 		{0, s.description.Name != "", "needs what the plugin says about itself: see the case " + strconv.Quote(describeFirst)},
+		{0, c.needs&bare != 0 || s.configurable(), "needs a platform block, whose schema requires something: give Platform"},
 		{needsSpec, s.config.SpecV1 != nil, "needs something to deploy: give SpecV1 and SpecV2"},
 		{needsProcess, s.process, "needs a process of its own: give Command"},
 		{needsPlugin, s.config.Plugin.New != nil, "needs the plugin within this process: give Plugin"},
@@ -111,9 +113,19 @@ func (s *suite) leavesOut(c testCase) string {
 	return ""
 }
 
+// configurable says whether there is a platform block, or none is needed. One that
+// does not fit the schema is there, and its mistakes are told.
+func (s *suite) configurable() bool {
+	if s.config.Platform != nil {
+		return true
+	}
+	_, ds := s.description.Config.Complete(nil)
+	return !ds.HasErrors()
+}
+
 func cases() []testCase {
 	return []testCase{
-		{"clean start by the wire contract", needsProcess, cleanStart},
+		{"clean start by the wire contract", needsProcess | bare, cleanStart},
 		{"configure exactly once", 0, configureOnce},
 		{"health is told", 0, healthIsTold},
 		{"schema round trip and diagnostic paths", 0, diagnosticPaths},
@@ -143,7 +155,7 @@ func cases() []testCase {
 		{"old handle version", needsSpec, oldHandle},
 		{"16 MiB + 1 refused politely", 0, tooLarge},
 		{"drain while busy", needsSpec, drainWhileBusy},
-		{"lifeline closes", needsProcess, lifelineCloses},
+		{"lifeline closes", needsProcess | bare, lifelineCloses},
 		{"panic becomes an internal error", needsPlugin, panics},
 		{"secrets absent from logs and diffs", needsSpec, secretsStayInside},
 		{"no goroutine left", needsSpec | needsPlugin, noGoroutineLeft},
