@@ -132,6 +132,40 @@ func (o *object) duration(ps *problems, name string, low, def time.Duration) tim
 	return d
 }
 
+// bytes returns a number of bytes of at least low; def where there is none.
+func (o *object) bytes(ps *problems, name string, low, def int64) int64 {
+	if !o.has(name) {
+		return def
+	}
+	at := o.attrs[name].at
+	n, err := parseBytes(o.attrs[name].AsString())
+	switch {
+	case err != nil:
+		ps.add(at, `write a whole number and a unit: "512MiB", "2GiB"`, "%q is no amount of memory: %s", name, quote(o.attrs[name].AsString()))
+		return def
+	case n < low:
+		ps.add(at, fmt.Sprintf(`write "%dMiB" or more`, low>>20), "%q must be at least %dMiB", name, low>>20)
+		return def
+	}
+	return n
+}
+
+// parseBytes reads a number with KiB, MiB or GiB behind it.
+func parseBytes(text string) (int64, error) {
+	for unit, shift := range map[string]int{"KiB": 10, "MiB": 20, "GiB": 30} {
+		head, isUnit := strings.CutSuffix(text, unit)
+		if !isUnit {
+			continue
+		}
+		n, err := strconv.ParseInt(head, 10, 64)
+		if err != nil || n < 0 || n > (1<<63-1)>>shift {
+			return 0, fmt.Errorf("parse amount %q", text)
+		}
+		return n << shift, nil
+	}
+	return 0, fmt.Errorf("amount %q has no unit", text)
+}
+
 // written is a duration as a person writes it: "1h", not "1h0m0s".
 func written(d time.Duration) string {
 	text := d.String()

@@ -65,6 +65,8 @@ type Plugin struct {
 	Environment []string // names of variables that it may inherit
 	Dev         bool     // its checksum is not enforced
 	LogLevel    string   // trace, debug, info (default), warn or error
+	MemoryLimit int64    // bytes that its process may take; 0: no limit
+	OpenFiles   int      // descriptors that it may have; 0: no limit of its own
 }
 
 // Platform is a configured instance of a plugin.

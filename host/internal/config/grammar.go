@@ -43,6 +43,7 @@ var configGrammar = schema.Block{Blocks: []schema.NestedBlock{
 	labelled("plugin", schema.Block{Attributes: []schema.Attribute{
 		{Name: "path", Type: "string", Required: true, Path: true, Description: "the plugin's binary"},
 		attr("sha256", "string"), attr("environment", "list(string)"), attr("dev", "bool"), attr("log_level", "string"),
+		attr("memory_limit", "string"), attr("open_files", "number"),
 	}}),
 	single("deployment", schema.Block{
 		Attributes: []schema.Attribute{

@@ -85,6 +85,7 @@ func TestLoad(t *testing.T) {
 		{
 			Name: "kubernetes", Path: filepath.Join(here, "bin/plugins/apm-plugin-kubernetes"), Dev: true, LogLevel: "debug",
 			SHA256: "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08", Environment: []string{"KUBECONFIG", "HTTPS_PROXY"},
+			MemoryLimit: 512 << 20, OpenFiles: 1024,
 		},
 	}
 	if diff := cmp.Diff(wantPlugins, c.Plugins()); diff != "" {

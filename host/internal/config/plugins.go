@@ -13,6 +13,13 @@ var (
 	variableName = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_]*$`)
 )
 
+// Limits of a plugin's own limits: below the least it could not serve.
+const (
+	minMemory = 64 << 20
+	minFiles  = 64
+	maxFiles  = 1 << 20
+)
+
 func (c *Config) readPlugins(o *object, ps *problems) {
 	for _, one := range o.blocks["plugin"] {
 		p := Plugin{
@@ -40,6 +47,8 @@ func (c *Config) readPlugins(o *object, ps *problems) {
 		if level := one.oneOf(ps, "log_level", "trace", "debug", "info", "warn", "error"); level != "" {
 			p.LogLevel = level
 		}
+		p.MemoryLimit = one.bytes(ps, "memory_limit", minMemory, 0)
+		p.OpenFiles = one.number(ps, "open_files", minFiles, maxFiles, 0)
 		c.plugins = append(c.plugins, p)
 	}
 }

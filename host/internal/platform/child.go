@@ -42,7 +42,8 @@ type child struct {
 	mu       sync.Mutex
 	startErr error
 	pid      int
-	killed   bool // by us
+	killed   bool   // by us
+	reason   string // of killing it, as a clause; "" where it was time
 	reaped   bool
 	state    *os.ProcessState
 }
@@ -142,13 +143,20 @@ func (c *child) started() error {
 }
 
 // kill ends the whole group at once. It may be called at any time.
-func (c *child) kill() {
+func (c *child) kill() { c.killFor("") }
+
+// killFor ends the whole group, for a reason that ending says then. The first
+// reason stands.
+func (c *child) killFor(reason string) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if c.pid > 0 && !c.reaped {
-		c.killed = true
-		_ = killGroup(c.pid)
+	if c.pid == 0 || c.reaped {
+		return
 	}
+	if !c.killed {
+		c.killed, c.reason = true, reason
+	}
+	_ = killGroup(c.pid)
 }
 
 // Wait waits for the end of the process.
@@ -189,6 +197,9 @@ func (c *child) ending() string {
 	defer c.mu.Unlock()
 	if c.state == nil {
 		return "is still running"
+	}
+	if c.reason != "" {
+		return c.reason
 	}
 	if status, ok := c.state.Sys().(syscall.WaitStatus); ok && status.Signaled() {
 		return fmt.Sprintf("was killed by signal %d (%s)", status.Signal(), status.Signal())

@@ -3,7 +3,6 @@ package platform
 import (
 	"context"
 	"errors"
-	"fmt"
 	"log/slog"
 	"os"
 	"path/filepath"
@@ -58,22 +57,7 @@ func (c *Catalog) configure(ctx context.Context, p *process, pin Pin, spec Spec,
 	if err != nil {
 		return description, p.explainCall(ctx, "configure", pin, err)
 	}
-	problems := make([]deployment.Problem, 0, len(diagnostics))
-	for _, d := range diagnostics {
-		problem := locate(setup, spec.Name, d)
-		if d.Severity == diag.Warning {
-			log.WarnContext(ctx, "platform configuration", "warning", problem.String())
-			continue
-		}
-		problems = append(problems, problem)
-	}
-	if diagnostics.HasErrors() {
-		e := unusable(nil, fmt.Sprintf("correct the block of platform %q in config.hcl", spec.Name),
-			"platform %q: its plugin refuses the configuration", spec.Name)
-		e.Problems = problems
-		return description, mistake{e}
-	}
-	return description, nil
+	return description, refusal(ctx, setup, spec, diagnostics, log)
 }
 
 // describe asks a process what it is, and whether it is what was pinned.

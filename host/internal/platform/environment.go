@@ -3,6 +3,7 @@ package platform
 import (
 	"os"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/apm-deploy/apm/sdk/wire"
@@ -14,6 +15,9 @@ const (
 	envLifeline  = "APM_PLUGIN_LIFELINE_FD"
 	envLogLevel  = "APM_PLUGIN_LOG_LEVEL"
 	lifelineFD   = "3" // the first of ExtraFiles
+	// envMemory is read by Go's runtime, which then collects garbage harder
+	// instead of growing.
+	envMemory = "GOMEMLIMIT"
 )
 
 // always are the variables that every plugin inherits.
@@ -33,6 +37,9 @@ func environment(p Plugin, goPlugin []string, socketDir, clientCert string) []st
 		level = "info"
 	}
 	env = append(env, goPlugin...)
+	if p.MemoryLimit > 0 {
+		env = append(env, envMemory+"="+strconv.FormatInt(p.MemoryLimit/10*9, 10))
+	}
 	return append(env,
 		wire.EnvClientCert+"="+clientCert,
 		envSocketDir+"="+socketDir,

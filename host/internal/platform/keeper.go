@@ -22,11 +22,12 @@ type keeper struct {
 	log     *slog.Logger
 	told    func(State)
 
-	telling sync.Mutex // orders what is told
+	// live is one life of a process, and jitter spreads restarts; tests have
+	// others.
+	live   func(turn, hurry context.Context, o *order) (ready time.Duration, err error)
+	jitter func() float64
 
-	// Of run alone.
-	readyAt   time.Time     // of the process that runs
-	readyTime time.Duration // of the process that ended
+	telling sync.Mutex // orders what is told
 
 	mu          sync.Mutex
 	state       State
@@ -35,49 +36,66 @@ type keeper struct {
 	pin         *Pin
 	changed     chan struct{} // closed at the next change
 	interrupt   context.CancelFunc
-	again       bool // Restart was called
+	next        *order // for the next turn
 }
 
 func newKeeper(config SupervisorConfig, spec Spec, log *slog.Logger) *keeper {
-	return &keeper{
+	k := &keeper{
 		spec: spec, catalog: config.Catalog, setup: config.Setup, times: config.Catalog.config.Times,
 		log:       log.With("plugin", spec.Plugin, "platform", spec.Name),
 		told:      config.Changed,
 		state:     State{Platform: spec.Name, Plugin: spec.Plugin, Phase: Absent, Since: time.Now()},
 		changed:   make(chan struct{}),
-		interrupt: func() {},
+		interrupt: func() {}, jitter: rand.Float64,
 	}
+	k.live = k.oneLife
+	return k
 }
 
 // run keeps the platform until ctx ends; hurry ends waiting for a clean end. Each
-// turn of the loop is one life of a process and the wait for the next; Restart
-// ends a turn.
+// turn of the loop is one life of a process and the wait for the next; an order
+// ends a turn and shapes the one after it.
 func (k *keeper) run(ctx, hurry context.Context) {
 	var counts tally
 	for {
-		turn, byHand := k.begin(ctx)
-		if byHand { // as if nothing had been
+		turn, o := k.begin(ctx)
+		if o != nil { // as if nothing had been
 			counts = tally{}
-			k.forget()
 		}
-		err := k.live(turn, hurry)
-		if turn.Err() == nil {
-			k.wait(turn, err, &counts)
+		ready, err := k.live(turn, hurry, o)
+		switch {
+		case turn.Err() != nil:
+			o.finish(errInterrupted)
+		case o.goesBack():
+			k.log.Warn("the new plugin did not stay, the old one is put back", "error", err)
+			k.give(&order{reason: "the old version is put back", pin: o.old})
+			o.finish(err)
+		default:
+			o.finish(err)
+			k.wait(turn, ready, err, &counts)
 		}
 		k.end()
 		if ctx.Err() != nil {
-			k.set(func(s *State) {
-				s.Phase, s.Reason, s.Err, s.NextStart = Stopped, "the host is stopping", nil, time.Time{}
-			})
+			k.stopped()
 			return
 		}
 	}
 }
 
+// stopped says that the platform is done with. No order comes after it.
+func (k *keeper) stopped() {
+	var left *order
+	k.set(func(s *State) {
+		s.Phase, s.Reason, s.Err, s.NextStart = Stopped, "the host is stopping", nil, time.Time{}
+		left, k.next = k.next, nil
+	})
+	left.drop(errInterrupted)
+}
+
 // wait lets the time until the next start pass; where only a person can help, it
 // ends with the turn.
-func (k *keeper) wait(turn context.Context, err error, counts *tally) {
-	delay := counts.end(k.readyTime, platformDown(err), k.times, rand.Float64())
+func (k *keeper) wait(turn context.Context, ready time.Duration, err error, counts *tally) {
+	delay := counts.end(ready, platformDown(err), k.times, k.jitter())
 	switch {
 	case isMistake(err):
 		k.log.Error("platform broken", "error", err)
@@ -102,15 +120,17 @@ func (k *keeper) wait(turn context.Context, err error, counts *tally) {
 	}
 }
 
-// begin opens a turn, which Restart can end, and says whether one has been asked
-// for since the last began.
-func (k *keeper) begin(ctx context.Context) (turn context.Context, byHand bool) {
+// begin opens a turn, which an order can end, and takes the one that is there.
+func (k *keeper) begin(ctx context.Context) (turn context.Context, o *order) {
 	turn, cancel := context.WithCancel(ctx)
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	k.interrupt = cancel
-	byHand, k.again = k.again, false
-	return turn, byHand
+	o, k.next = k.next, nil
+	if o != nil {
+		k.pin = o.pin
+	}
+	return turn, o
 }
 
 func (k *keeper) end() {
@@ -119,21 +139,30 @@ func (k *keeper) end() {
 	k.interrupt()
 }
 
-// restart ends the turn. From now on nobody gets the old process.
-func (k *keeper) restart() {
+// give ends the turn; the next one is as ordered. From now on nobody gets the
+// old process. It is false when there is no next turn.
+func (k *keeper) give(o *order) bool {
+	given := false
+	var instead *order
 	k.set(func(s *State) {
-		k.client, k.again = nil, true
-		if s.Phase != Stopped {
-			s.Phase, s.Reason, s.Err, s.NextStart = Draining, "restarted by hand", nil, time.Time{}
+		if s.Phase == Stopped {
+			return
 		}
+		given, instead = true, k.next
+		k.client, k.next = nil, o
+		s.Phase, s.Reason, s.Err, s.NextStart = Draining, o.reason, nil, time.Time{}
+		// Here, so that it ends no turn that began with this order.
+		k.interrupt()
 	})
-	k.end()
+	instead.drop(errInterrupted)
+	return given
 }
 
-func (k *keeper) forget() {
+// running returns the binary that the platform runs or ran last, if any.
+func (k *keeper) running() *Pin {
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	k.pin = nil
+	return k.pin
 }
 
 // set changes the state and tells everybody.
@@ -172,23 +201,23 @@ func (k *keeper) describe() (sdk.Description, error) {
 	return *k.description, nil
 }
 
-// firstPin waits until the binary of the platform is known; false when it cannot
-// be found.
-func (k *keeper) firstPin(ctx context.Context) (Pin, bool) {
+// pinned waits until the binary of the platform is known; false when it cannot be
+// found.
+func (k *keeper) pinned(ctx context.Context) bool {
 	for {
 		k.mu.Lock()
 		pin, phase, changed := k.pin, k.state.Phase, k.changed
 		k.mu.Unlock()
 		switch {
 		case pin != nil:
-			return *pin, true
+			return true
 		case phase == Broken || phase == Stopped:
-			return Pin{}, false
+			return false
 		}
 		select {
 		case <-changed:
 		case <-ctx.Done():
-			return Pin{}, false
+			return false
 		}
 	}
 }

@@ -2,7 +2,6 @@ package platform
 
 import (
 	"context"
-	"errors"
 	"strconv"
 	"sync"
 	"time"
@@ -10,40 +9,52 @@ import (
 	"github.com/apm-deploy/apm/sdk"
 )
 
-// live is one life of a process: started, configured, watched, stopped. It
-// returns why the life ended, nil when it was the turn's end.
-func (k *keeper) live(turn, hurry context.Context) error {
+// oneLife is the life of one process: started, configured, watched, stopped. It
+// returns for how long it was ready and why it ended, nil when it was the turn's
+// end.
+func (k *keeper) oneLife(turn, hurry context.Context, o *order) (ready time.Duration, err error) {
 	k.set(func(s *State) {
 		s.Phase, s.Reason, s.Err, s.NextStart, s.Attributes = Starting, "", nil, time.Time{}, nil
 		s.Starts++
 	})
-	k.readyTime = 0
-	pin, err := k.install(turn)
+	p, pin, err := k.process(turn, o)
 	if err != nil {
-		return err
-	}
-	p, err := start(turn, k.catalog.launch(pin, k.spec.Name, pin.Path))
-	if err != nil {
-		return err
+		return 0, err
 	}
 	pid, _ := strconv.Atoi(p.child.ID())
-	k.set(func(s *State) { s.PID = pid })
+	k.set(func(s *State) { s.PID, s.SHA256 = pid, pin.SHA256 })
 	defer k.bury(hurry, p)
 
 	description, err := k.catalog.configure(turn, p, pin, k.spec, k.setup, k.log)
 	if err != nil {
-		return err
+		return 0, err
 	}
+	since := time.Now()
 	k.ready(p, description)
-	if err := k.watch(turn, p); err != nil {
-		return err
+	err = k.watch(turn, p, o)
+	ready = time.Since(since)
+	k.withdraw(err)
+	if p.runs() {
+		k.drain(hurry, p)
 	}
-	k.drain(hurry, p)
-	return nil
+	return ready, err
+}
+
+// process returns the process of this turn: that of the order, else a new one.
+func (k *keeper) process(turn context.Context, o *order) (*process, Pin, error) {
+	if o != nil && o.fresh != nil {
+		return o.fresh, *o.pin, nil
+	}
+	pin, err := k.install(turn)
+	if err != nil {
+		return nil, Pin{}, err
+	}
+	p, err := start(turn, k.catalog.launch(pin, k.spec.Name, pin.Path))
+	return p, pin, err
 }
 
 // install finds the binary: once, because what runs must not change with a
-// rebuild, until Restart asks for it.
+// rebuild, until an order asks for it.
 func (k *keeper) install(turn context.Context) (Pin, error) {
 	k.mu.Lock()
 	known := k.pin
@@ -61,12 +72,11 @@ func (k *keeper) install(turn context.Context) (Pin, error) {
 	k.mu.Lock()
 	k.pin = &pin
 	k.mu.Unlock()
-	k.set(func(s *State) { s.SHA256 = pin.SHA256 })
+	k.set(func(s *State) { s.SHA256 = pin.SHA256 }) // also of one that cannot be started
 	return pin, nil
 }
 
 func (k *keeper) ready(p *process, description sdk.Description) {
-	k.readyAt = time.Now()
 	k.set(func(s *State) {
 		s.Phase, s.Version, s.Output = Ready, description.Version, nil
 		k.client, k.description = p.platform, &description
@@ -75,50 +85,54 @@ func (k *keeper) ready(p *process, description sdk.Description) {
 }
 
 // watch follows a process that is ready until it ends, which is an error, or the
-// turn does. A process that does not answer is killed.
-func (k *keeper) watch(turn context.Context, p *process) (err error) {
+// turn does. One that is on trial must also be well when it has settled.
+func (k *keeper) watch(turn context.Context, p *process, o *order) error {
 	following, cancel := context.WithCancel(turn)
 	var followed sync.WaitGroup
 	followed.Go(func() { k.followHealth(following, p) })
 	defer func() {
 		cancel()
 		followed.Wait()
-		k.withdraw(err)
 	}()
-	ticks := time.NewTicker(k.times.Ping)
-	defer ticks.Stop()
-	misses := 0
+	var settled <-chan time.Time
+	if o.onTrial() {
+		timer := time.NewTimer(k.times.Settle)
+		defer timer.Stop()
+		settled = timer.C
+	}
 	for {
 		select {
 		case <-turn.Done():
 			return nil
 		case <-p.child.exited:
 			return k.ended(p)
-		case <-ticks.C:
+		case <-settled:
+			if err := k.judge(o); err != nil {
+				return err
+			}
+			o.finish(nil)
+			settled = nil
 		}
-		err = p.ping(turn, k.times.Answer)
-		if err == nil {
-			misses = 0
-			continue
-		}
-		// A broken connection is made again by itself, once; silence is not.
-		if misses++; misses == 1 && !errors.Is(err, errSilent) {
-			continue
-		}
-		p.child.kill()
-		return unusable(err, ownerRemedy, "plugin %q: did not answer for %s and was killed%s", k.spec.Plugin, k.times.Answer, p.lastWords())
 	}
+}
+
+// judge says why a new process that has settled is worse than the old one.
+func (k *keeper) judge(o *order) error {
+	state, _, _ := k.look()
+	if state.Phase == Unhealthy && o.wasReady {
+		return unusable(nil, "mend what it says, or what it needs", "platform %q: became unhealthy with it: %s", k.spec.Name, state.Reason)
+	}
+	return nil
 }
 
 // withdraw lets nobody have the process any more.
 func (k *keeper) withdraw(err error) {
-	k.readyTime = time.Since(k.readyAt)
 	k.set(func(s *State) {
 		k.client = nil
 		switch {
 		case err != nil:
 			s.Phase, s.Reason, s.Err = Backoff, reasonOf(err), err
-		case s.Phase != Draining: // which Restart may have said already
+		case s.Phase != Draining: // which an order may have said already
 			s.Phase, s.Reason = Draining, "the host is stopping"
 		}
 	})

@@ -18,6 +18,8 @@ type Plugin struct {
 	Environment []string // names of the host's variables that it may inherit
 	Dev         bool     // may run without a pinned checksum; the lock file is not looked at
 	LogLevel    string   // trace, debug, info, warn or error; default info
+	MemoryLimit int64    // bytes; 0: none
+	OpenFiles   int      // descriptors; 0: as many as the host may have
 }
 
 var (

@@ -40,6 +40,9 @@ type process struct {
 	dir      *runDir
 	lifeline *os.File // the plugin ends when this end of the pipe is closed
 	stopTime time.Duration
+	stopping chan struct{}  // closed when it is going to be stopped
+	leave    func()         // closes stopping, once
+	guarding sync.WaitGroup // guard
 	asking   sync.WaitGroup // pings under way
 }
 
@@ -51,7 +54,8 @@ func start(ctx context.Context, l launch) (*process, error) {
 	if l.platform != "" {
 		log = log.With("platform", l.platform)
 	}
-	p := &process{tail: &tail{}, stopTime: l.times.Stop}
+	p := &process{tail: &tail{}, stopTime: l.times.Stop, stopping: make(chan struct{})}
+	p.leave = sync.OnceFunc(func() { close(p.stopping) })
 	certificate, clientPEM, err := wire.NewCertificate()
 	if err != nil {
 		return nil, err
@@ -101,6 +105,11 @@ func start(ctx context.Context, l launch) (*process, error) {
 	if err := p.connect(ctx, l); err != nil {
 		return nil, errors.Join(err, p.discard())
 	}
+	// Again, because a runtime may raise the limit that it found at its start.
+	if err := p.limitFiles(l.plugin); err != nil {
+		return nil, errors.Join(err, p.discard())
+	}
+	p.guarding.Go(func() { p.guard(l.times, l.plugin.MemoryLimit) })
 	return p, nil
 }
 
@@ -141,6 +150,8 @@ func (p *process) discard() error {
 // stop ends the process: Shutdown, and SIGKILL of its group when that takes too
 // long or hurry ends. It returns when nothing is left.
 func (p *process) stop(hurry context.Context) error {
+	p.leave()
+	p.guarding.Wait()
 	if hurry.Err() != nil {
 		p.child.kill()
 	}
@@ -166,26 +177,4 @@ func (p *process) stop(hurry context.Context) error {
 	}
 	p.asking.Wait()
 	return errors.Join(err, p.dir.remove())
-}
-
-// errSilent is the error of a plugin that does not answer.
-var errSilent = errors.New("no answer in time")
-
-// ping asks whether the plugin lives. go-plugin's Ping has no deadline; it
-// returns at the latest when the process has been stopped.
-func (p *process) ping(ctx context.Context, limit time.Duration) error {
-	answered := make(chan error, 1)
-	p.asking.Go(func() { answered <- p.protocol.Ping() })
-	timer := time.NewTimer(limit)
-	defer timer.Stop()
-	select {
-	case err := <-answered:
-		return err
-	case <-timer.C:
-		return errSilent
-	case <-ctx.Done():
-		return nil
-	case <-p.child.exited:
-		return nil
-	}
 }

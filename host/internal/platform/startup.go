@@ -108,6 +108,16 @@ func explainExec(l launch, err error) error {
 	}
 }
 
+// runs says whether the process has not ended.
+func (p *process) runs() bool {
+	select {
+	case <-p.child.exited:
+		return false
+	default:
+		return true
+	}
+}
+
 // endsWithin waits for the end of the process, and of its output.
 func (p *process) endsWithin(limit time.Duration) bool {
 	timer := time.NewTimer(limit)

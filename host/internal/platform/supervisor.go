@@ -24,11 +24,20 @@ type SupervisorConfig struct {
 // Supervisor keeps one process running per platform. It is safe for concurrent
 // use.
 type Supervisor struct {
+	config  SupervisorConfig
+	log     *slog.Logger
 	keepers map[string]*keeper
 	names   []string
+	stop    context.Context    // ends when Close begins
 	cancel  context.CancelFunc // begin to stop
 	hurry   context.CancelFunc // stop at once
 	running sync.WaitGroup
+
+	changing sync.Mutex // held while copies are made for an upgrade or removed
+
+	mu        sync.Mutex
+	closed    bool
+	upgrading map[string]bool // plugins
 }
 
 // NewSupervisor starts the platforms and returns at once; Await waits for one.
@@ -39,7 +48,7 @@ func NewSupervisor(config SupervisorConfig) (*Supervisor, error) {
 	if log == nil {
 		log = slog.New(slog.DiscardHandler)
 	}
-	s := &Supervisor{keepers: map[string]*keeper{}}
+	s := &Supervisor{config: config, log: log, keepers: map[string]*keeper{}, upgrading: map[string]bool{}}
 	for _, spec := range config.Platforms {
 		if !nameShape.MatchString(spec.Name) {
 			return nil, fmt.Errorf("platform %q: the name must be lower-case letters, digits, - and _", spec.Name)
@@ -58,27 +67,36 @@ func NewSupervisor(config SupervisorConfig) (*Supervisor, error) {
 	}
 	ctx, cancel := context.WithCancel(context.Background())
 	hurry, hurryUp := context.WithCancel(context.Background())
-	s.cancel, s.hurry = cancel, hurryUp
+	s.stop, s.cancel, s.hurry = ctx, cancel, hurryUp
 	for _, name := range s.names {
 		s.running.Go(func() { s.keepers[name].run(ctx, hurry) })
 	}
-	s.running.Go(func() { s.prune(ctx, config.Catalog, log) })
+	s.running.Go(func() {
+		for _, name := range s.names {
+			if !s.keepers[name].pinned(ctx) {
+				return
+			}
+		}
+		s.prune()
+	})
 	return s, nil
 }
 
-// prune removes old private copies once every platform has found its own. Where
-// one could not be pinned, nothing is removed: its old copy may be the good one.
-func (s *Supervisor) prune(ctx context.Context, catalog *Catalog, log *slog.Logger) {
+// prune removes the private copies that no platform runs. Where a platform has
+// none, nothing is removed: an old copy may be the good one.
+func (s *Supervisor) prune() {
+	s.changing.Lock()
+	defer s.changing.Unlock()
 	pins := make([]Pin, 0, len(s.names))
 	for _, name := range s.names {
-		pin, ok := s.keepers[name].firstPin(ctx)
-		if !ok {
+		pin := s.keepers[name].running()
+		if pin == nil {
 			return
 		}
-		pins = append(pins, pin)
+		pins = append(pins, *pin)
 	}
-	if err := catalog.Prune(pins...); err != nil {
-		log.WarnContext(ctx, "prune plugin copies", "error", err)
+	if err := s.config.Catalog.Prune(pins...); err != nil {
+		s.log.Warn("prune plugin copies", "error", err)
 	}
 }
 
@@ -156,20 +174,29 @@ func (s *Supervisor) States() []State {
 }
 
 // Restart drains and starts the platform again, from whatever state. The lock
-// file is read anew, so that a newer binary that was locked is taken. It returns
-// at once; Await waits.
+// file is read anew, so that a newer binary that was locked is taken, whether it
+// is any good or not. It returns at once; Await waits. While its plugin is
+// upgraded the error is a conflict.
 func (s *Supervisor) Restart(name string) error {
 	k, err := s.keeper(name)
 	if err != nil {
 		return err
 	}
-	k.restart()
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.upgrading[k.spec.Plugin] {
+		return busy(k.spec.Plugin)
+	}
+	k.give(&order{reason: "restarted by hand"})
 	return nil
 }
 
 // Close drains and stops all platforms, and returns when nothing is left of
 // them. When ctx ends they are killed.
 func (s *Supervisor) Close(ctx context.Context) error {
+	s.mu.Lock()
+	s.closed = true
+	s.mu.Unlock()
 	s.cancel()
 	unwatch := context.AfterFunc(ctx, s.hurry)
 	s.running.Wait()

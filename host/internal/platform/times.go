@@ -8,8 +8,8 @@ type Times struct {
 	Start      time.Duration // until the handshake; default 10 s
 	Describe   time.Duration // default 10 s
 	Configure  time.Duration // default 60 s
-	Ping       time.Duration // between two questions whether the plugin lives; default 5 s
-	Answer     time.Duration // to such a question, else it is killed; default 5 s
+	Ping       time.Duration // between two questions whether the plugin lives; default 1 s
+	Answer     time.Duration // to such a question, else it is killed; default 3.5 s
 	Settle     time.Duration // Ready for less is a failed start; default 10 s
 	Reset      time.Duration // Ready for so long makes the next restart immediate; default 60 s
 	BackoffMin time.Duration // second restart; default 1 s
@@ -26,8 +26,8 @@ func (t Times) withDefaults() Times {
 		{&t.Start, 10 * time.Second},
 		{&t.Describe, 10 * time.Second},
 		{&t.Configure, 60 * time.Second},
-		{&t.Ping, 5 * time.Second},
-		{&t.Answer, 5 * time.Second},
+		{&t.Ping, time.Second},
+		{&t.Answer, 3500 * time.Millisecond},
 		{&t.Settle, 10 * time.Second},
 		{&t.Reset, 60 * time.Second},
 		{&t.BackoffMin, time.Second},

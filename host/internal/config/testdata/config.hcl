@@ -23,6 +23,9 @@ plugin "kubernetes" {
   environment = ["KUBECONFIG", "HTTPS_PROXY"]
   dev         = true
   log_level   = "debug"
+
+  memory_limit = "512MiB"
+  open_files   = 1024
 }
 
 deployment {
