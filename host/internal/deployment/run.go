@@ -130,6 +130,7 @@ const (
 	CodePlanOutOfDate = "PLAN_OUT_OF_DATE"
 	CodePluginError   = "PLUGIN_ERROR"
 	CodePluginDown    = "PLUGIN_DOWN"
+	CodePluginBug     = "PLUGIN_BUG" // it answered that it broke down
 	CodeCancelled     = "CANCELLED"
 )
 

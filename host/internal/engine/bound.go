@@ -1,6 +1,8 @@
 package engine
 
 import (
+	"maps"
+	"slices"
 	"strings"
 	"unicode/utf8"
 
@@ -14,11 +16,14 @@ const (
 	maxText      = 4 << 10 // bytes of a reason, a message, a log line
 	maxLines     = sdk.MaxFailureLogs
 	maxResources = 1000 // of a component
+	maxChecks    = 1000 // of a look
+	maxEntries   = 100  // of a map, such as addresses
 )
 
-// clip returns the beginning of a text that is too long.
+// clip returns the beginning of a text that is too long. What is no UTF-8 is
+// replaced: nothing that reads the record could show it.
 func clip(text string) string {
-	if len(text) <= maxText {
+	if text = strings.ToValidUTF8(text, "\uFFFD"); len(text) <= maxText {
 		return text
 	}
 	end := maxText - len("…")
@@ -26,6 +31,21 @@ func clip(text string) string {
 		end--
 	}
 	return strings.TrimSpace(text[:end]) + "…"
+}
+
+// clipAll clips the keys and values of a map, of the first of too many.
+func clipAll(texts map[string]string) map[string]string {
+	if texts == nil {
+		return nil
+	}
+	clipped := make(map[string]string, min(len(texts), maxEntries))
+	for i, key := range slices.Sorted(maps.Keys(texts)) {
+		if i == maxEntries {
+			break
+		}
+		clipped[clip(key)] = clip(texts[key])
+	}
+	return clipped
 }
 
 // lastOf returns the last of too many.

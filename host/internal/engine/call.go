@@ -33,7 +33,7 @@ func (o *owner) ask(ctx context.Context, d *deployment.Deployment, component, pl
 			o.wait(ctx, d, component, deployment.WaitEnvironment, doing+": "+err.Error())
 		case uncertain(err):
 		default:
-			return fromPlatform(err, component, doing)
+			return o.engine.counted(platform, fromPlatform(err, component, doing))
 		}
 		if last = err; !sleep(ctx, later(err, pause)) {
 			return unanswered(ctx, component, doing, last)

@@ -60,18 +60,18 @@ func fromResource(r sdk.Resource) deployment.Resource {
 		health = deployment.ResourcePending
 	}
 	return deployment.Resource{
-		ID: r.ID, ParentID: r.ParentID, Kind: r.Kind, Name: r.Name, Revision: r.Revision,
+		ID: clip(r.ID), ParentID: clip(r.ParentID), Kind: clip(r.Kind), Name: clip(r.Name), Revision: clip(r.Revision),
 		Health: health, Desired: r.Desired, Ready: r.Ready, Restarts: r.Restarts,
 		Reason: clip(r.Reason), Message: clip(r.Message),
 	}
 }
 
 func fromLog(l sdk.LogLine) deployment.LogLine {
-	return deployment.LogLine{Resource: l.Resource, Line: clip(l.Line), Previous: l.Previous, Time: l.Time, Stream: l.Stream}
+	return deployment.LogLine{Resource: clip(l.Resource), Line: clip(l.Line), Previous: l.Previous, Time: l.Time, Stream: clip(l.Stream)}
 }
 
 func fromCandidate(c sdk.Candidate) *deployment.Candidate {
-	return &deployment.Candidate{Addresses: c.Addresses, Revision: c.Revision, Percent: c.Percent}
+	return &deployment.Candidate{Addresses: clipAll(c.Addresses), Revision: clip(c.Revision), Percent: c.Percent}
 }
 
 // fromOutcome returns the outcome, and the evidence that a failure carries.
@@ -85,19 +85,19 @@ func fromOutcome(o sdk.Outcome, component string) (deployment.Outcome, *deployme
 		result = deployment.ResultFailed
 	}
 	outcome := deployment.Outcome{
-		Result: result, Message: clip(o.Message), Addresses: o.Addresses,
-		Revision: o.Revision, SupersededBy: clip(o.SupersededBy),
+		Result: result, Message: clip(o.Message), Addresses: clipAll(o.Addresses),
+		Revision: clip(o.Revision), SupersededBy: clip(o.SupersededBy),
 	}
 	if o.Failure == nil {
 		return outcome, nil
 	}
 	f := o.Failure
 	outcome.Failure = &deployment.Failure{
-		Code: f.Code, Component: component, Resource: f.Resource,
+		Code: clip(f.Code), Component: component, Resource: clip(f.Resource),
 		Message: clip(f.Message), Suggestion: clip(f.Suggestion), Environment: f.Environment,
 	}
 	evidence := &deployment.Evidence{
-		Component: component, Code: f.Code, Resource: f.Resource,
+		Component: component, Code: clip(f.Code), Resource: clip(f.Resource),
 		Message: clip(f.Message), Suggestion: clip(f.Suggestion),
 	}
 	for _, event := range lastOf(f.Events) {

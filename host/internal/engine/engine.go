@@ -74,6 +74,8 @@ type Engine struct {
 	// orphans are targets whose owner gave up although the lease may still be
 	// ours: they are released, to be claimed anew under a higher epoch.
 	orphans []deployment.Target
+
+	misdeeds misdeeds
 }
 
 // New returns an engine; nothing happens until Run.

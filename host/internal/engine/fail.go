@@ -81,6 +81,9 @@ func fromPlatform(err error, component, doing string) *failure {
 	f.Resource = answered.Resource
 	f.Message = clip(fmt.Sprintf("%s: %s", doing, answered.Message))
 	switch {
+	case answered.Reason == sdk.ReasonPluginBug, answered.Code == sdk.Internal, answered.Code == sdk.Unknown:
+		f.Code = deployment.CodePluginBug
+		f.Suggestion = "a mistake of the plugin, not of the deployment: report it to its author, with the plugin's lines in the host's log"
 	case answered.Reason == sdk.ReasonSnapshotStale:
 		f.Suggestion = "what the snapshot needs is gone; deploy the wanted version anew"
 	case answered.Code == sdk.PermissionDenied:

@@ -9,6 +9,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/apm-deploy/apm/host/internal/deployment"
+	"github.com/apm-deploy/apm/host/internal/engine"
 	"github.com/apm-deploy/apm/sdk"
 )
 
@@ -214,6 +215,9 @@ func TestPluginBugIsNoRefusal(t *testing.T) {
 	d := r.await(r.start("v2", `{"web":{"content":"b"}}`).ID, 2)
 	if d.Status != deployment.RolledBack || r.world.version("web") != "v1" || !strings.Contains(d.Reason, "index out of range") {
 		t.Errorf("%s: %s; runs %s", d.Status, d.Reason, r.world.version("web"))
+	}
+	if f := d.Runs[0].Failure; f == nil || f.Code != deployment.CodePluginBug || r.engine.Misdeeds("fake")[engine.MisdeedBug] != 1 {
+		t.Errorf("%+v; counted %v", f, r.engine.Misdeeds("fake"))
 	}
 }
 

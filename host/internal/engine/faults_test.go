@@ -6,6 +6,7 @@ import (
 	"maps"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/apm-deploy/apm/sdk"
@@ -27,14 +28,19 @@ type faults struct {
 	refused  int                  // calls with a stale epoch
 	// forbidden is a component whose rollback is refused.
 	forbidden string
-	unready   bool      // the platform is started anew
-	state     error     // what is said of it then; nil: that it is in backoff
-	unwell    bool      // the platform is unhealthy, and its plugin answers
-	impatient bool      // Await does not wait
-	panics    bool      // Deploy breaks down after it has begun
-	forgets   bool      // what is cancelled leaves no trace, and the plugin dies of it
-	silent    bool      // Probe answers without a check
-	talks     bool      // Watch sends far too much, also after the outcome
+	unready   bool                          // the platform is started anew
+	state     error                         // what is said of it then; nil: that it is in backoff
+	unwell    bool                          // the platform is unhealthy, and its plugin answers
+	impatient bool                          // Await does not wait
+	panics    bool                          // Deploy breaks down after it has begun
+	forgets   bool                          // what is cancelled leaves no trace, and the plugin dies of it
+	silent    bool                          // Probe answers without a check
+	talks     bool                          // Watch sends far too much, also after the outcome
+	lies      bool                          // operations are said to have succeeded, and nothing is done
+	twist     func([]sdk.Event) []sdk.Event // changes what Watch sends
+	lingers   bool                          // Watch goes on after the outcome
+	stray     func(sdk.Sink)                // what goes on behind the next Watch that ends
+	strays    sync.WaitGroup
 	hangs     string    // a call that hangs until it is cancelled
 	hung      time.Time // when it was
 	snapless  bool      // the plugin is gone whenever a snapshot is to be taken
@@ -239,4 +245,14 @@ func (p platform) Logs(_ context.Context, r sdk.LogsRequest, send func(...sdk.Lo
 		line = "the line before it died"
 	}
 	return send(sdk.LogLine{Resource: r.Target.Component + "-1", Line: line, Previous: r.Previous})
+}
+
+// goAstray lets something of the plugin hold on to a sink that is no more its own.
+func (w *world) goAstray(sink sdk.Sink) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if stray := w.stray; stray != nil {
+		w.stray = nil
+		w.strays.Go(func() { stray(sink) })
+	}
 }

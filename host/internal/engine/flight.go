@@ -33,6 +33,11 @@ type flight struct {
 	// blind is why nobody sees what the operation does now, nil while somebody
 	// does; guarded by the owner's mu.
 	blind error
+
+	// stood is the last progress of the stream that is read, and caught what the
+	// plugin did wrong already; both guarded by the owner's mu.
+	stood  float64
+	caught []Misdeed
 }
 
 // step returns the flight's step. Called under the owner's lock.
@@ -102,7 +107,7 @@ func (f *flight) accept(ctx context.Context) error {
 			continue
 		default:
 			if !refusal(err) {
-				return fromPlatform(err, f.component, f.doing())
+				return f.o.engine.counted(f.platform, fromPlatform(err, f.component, f.doing()))
 			}
 			if refused := f.refuse(err); refused != nil {
 				return refused
@@ -110,7 +115,7 @@ func (f *flight) accept(ctx context.Context) error {
 			if sdk.ReasonOf(err) == sdk.ReasonStateChanged {
 				return outOfDate(f.component, "was changed on the platform: "+err.Error())
 			}
-			return fromPlatform(err, f.component, f.doing())
+			return f.o.engine.counted(f.platform, fromPlatform(err, f.component, f.doing()))
 		}
 		if !sleep(ctx, later(err, pause)) {
 			return f.tooLong(ctx, context.Cause(ctx), held)

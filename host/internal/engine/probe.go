@@ -56,7 +56,8 @@ func (k *checkup) lookOnce(ctx context.Context) {
 		return
 	}
 	seen := map[string]bool{}
-	for _, check := range result.Checks {
+	for _, check := range result.Checks[:min(len(result.Checks), maxChecks)] {
+		check.Name, check.Type, check.Resource = clip(check.Name), clip(check.Type), clip(check.Resource)
 		seen[check.Name] = true
 		k.hear(probeCheck(check), deployment.Observation{
 			Status: fromCheckStatus(check.Status), Message: clip(check.Message), Latency: check.Latency, At: now(),

@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"log/slog"
 	"os"
+	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -31,6 +33,21 @@ type rig struct {
 
 	directory string
 	shut      func()
+
+	mu     sync.Mutex
+	caught []string // what the log says of plugins that break the contract
+}
+
+// logged is how often the log says that a plugin broke the rule.
+func (r *rig) logged(rule string) (times int) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for _, line := range r.caught {
+		if strings.Contains(line, "reason=PLUGIN_BUG") && strings.Contains(line, "rule="+rule) {
+			times++
+		}
+	}
+	return times
 }
 
 // definitions makes a definition of a request without files: the configuration
@@ -130,7 +147,7 @@ func (r *rig) run() *rig {
 func (r *rig) config(host string, s engine.Store) engine.Config {
 	return engine.Config{
 		Store: s, Platforms: r.world, Definitions: definitions{policy: r.policy}, Checker: r.world,
-		Bus: r.bus, Log: slog.New(strict{r.t}), Host: host, LeaseTTL: r.lease, Renew: r.renew,
+		Bus: r.bus, Log: slog.New(strict{r}), Host: host, LeaseTTL: r.lease, Renew: r.renew,
 		Poll: 150 * time.Millisecond, Retry: 100 * time.Millisecond, Silence: 5 * time.Second, Now: r.now,
 	}
 }
@@ -151,7 +168,7 @@ func (r *rig) goOn(e *engine.Engine) (stop func()) {
 
 // strict is a log in which an error fails the test: the engine logs one where
 // its own rules are broken.
-type strict struct{ t *testing.T }
+type strict struct{ r *rig }
 
 func (s strict) Enabled(context.Context, slog.Level) bool { return true }
 
@@ -163,9 +180,13 @@ func (s strict) Handle(_ context.Context, r slog.Record) error {
 	})
 	switch {
 	case r.Level >= slog.LevelError:
-		s.t.Errorf("engine: %s%s", r.Message, attributes)
+		s.r.t.Errorf("engine: %s%s", r.Message, attributes)
+	case r.Level >= slog.LevelWarn && strings.Contains(attributes, "rule="):
+		s.r.mu.Lock()
+		s.r.caught = append(s.r.caught, attributes)
+		s.r.mu.Unlock()
 	case os.Getenv("APM_TEST_LOG") != "":
-		s.t.Logf("engine: %s%s", r.Message, attributes)
+		s.r.t.Logf("engine: %s%s", r.Message, attributes)
 	}
 	return nil
 }

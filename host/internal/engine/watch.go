@@ -13,6 +13,10 @@ import (
 // errSilent ends a Watch stream from which nothing came for too long.
 var errSilent = errors.New("watch stream silent")
 
+// errOver ends a Watch stream after the outcome, whatever the plugin goes on to
+// say.
+var errOver = errors.New("the operation has ended")
+
 // watch follows the operation until its outcome is recorded. A broken stream is
 // opened again from the stored token; after a plugin was gone, the platform is
 // asked first and the last stored Promote repeated.
@@ -112,13 +116,20 @@ func (f *flight) stream(ctx context.Context) error {
 	defer cancel(nil)
 	silence := time.AfterFunc(f.o.engine.Silence, func() { cancel(errSilent) })
 	defer silence.Stop()
+	f.o.read(func() { f.stood = 0 })
 	err = p.Watch(bounded, sdk.WatchRequest{
 		Target: f.target, Handle: toHandle(op.Handle),
 		Operation: operationOf(f.d, &op, f.o.epoch), ResumeToken: op.Token,
 	}, func(events ...sdk.Event) error {
 		silence.Reset(f.o.engine.Silence)
 		f.o.read(func() { f.blind = nil })
-		return f.record(op.ID, events)
+		if err := f.record(op.ID, events); err != nil {
+			return err
+		}
+		if f.ended() {
+			return errOver
+		}
+		return nil
 	})
 	if cause := context.Cause(bounded); errors.Is(cause, errSilent) {
 		return errSilent
@@ -147,13 +158,14 @@ func (f *flight) record(operation string, events []sdk.Event) error {
 	}
 	err := f.o.commit(f.d, func(c *change) {
 		op := f.step().Operation()
-		if op.ID != operation || op.Outcome != nil {
-			f.o.log.Warn("event for an operation that has ended", "component", f.component, "operation", operation)
+		if op.ID != operation {
+			f.misdeed(MisdeedForeign, operation)
 			return
 		}
 		for i := range events {
-			if op.Outcome != nil {
-				break // the last word was said
+			if op.Outcome != nil { // the last word was said
+				f.misdeed(MisdeedAfter, operation)
+				break
 			}
 			moved = f.apply(c, op, &events[i]) || moved
 		}
@@ -178,10 +190,14 @@ func (f *flight) apply(c *change, op *deployment.Operation, event *sdk.Event) bo
 		}
 		op.Phase, op.Message = phaseName(event.State.Phase), clip(event.State.Message)
 		fraction := event.State.Fraction
-		if math.IsNaN(fraction) || fraction < op.Fraction {
-			return false // progress that goes backwards is not believed
+		if math.IsNaN(fraction) || fraction < f.stood || fraction > 1 {
+			f.misdeed(MisdeedBackwards, op.ID)
+			return false
 		}
-		op.Fraction = min(fraction, 1)
+		if f.stood = fraction; fraction < op.Fraction {
+			return false // a plugin that was started anew counts from the beginning
+		}
+		op.Fraction = fraction
 		return true
 	case event.Resource != nil:
 		applyResources(c, component, []sdk.Resource{*event.Resource}, false)
@@ -215,8 +231,8 @@ func (f *flight) applyCandidate(c *change, op *deployment.Operation, candidate s
 		op.PercentAt = c.now
 	}
 	c.event(kind, deployment.CandidatePayload{
-		Component: f.component, Operation: op.ID, Revision: candidate.Revision,
-		Addresses: candidate.Addresses, Percent: candidate.Percent,
+		Component: f.component, Operation: op.ID, Revision: op.Candidate.Revision,
+		Addresses: op.Candidate.Addresses, Percent: candidate.Percent,
 	})
 }
 

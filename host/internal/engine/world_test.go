@@ -217,7 +217,7 @@ func (w *world) advance(op *operation) {
 			Suggestion: "mend it", Environment: op.to.spec.Environment,
 			Logs: []sdk.LogLine{{Line: "panic: secret reasons", Previous: true}},
 		}}
-	case op.staged && op.percent < 100:
+	case op.staged && op.percent < 100 && !w.lies:
 		op.candidate = true
 	default:
 		w.settle(op)
@@ -226,6 +226,10 @@ func (w *world) advance(op *operation) {
 
 // settle ends the operation well. Called under mu.
 func (w *world) settle(op *operation) {
+	if w.lies {
+		op.outcome = &sdk.Outcome{Result: sdk.ResultSucceeded, Addresses: map[string]string{"http": "live/" + op.component}, Revision: op.to.digest()}
+		return
+	}
 	w.effects = append(w.effects, effect{op.id, op.component, "settle " + op.to.digest()})
 	if op.to == nil {
 		delete(w.running, op.component)
@@ -390,12 +394,21 @@ func (p platform) Watch(ctx context.Context, r sdk.WatchRequest, sink sdk.Sink) 
 				events = babble(events)
 			}
 		}
-		ended := op.outcome != nil
+		ended, twist, lingers := op.outcome != nil, p.twist, p.lingers
 		p.mu.Unlock()
+		if len(events) > 0 && twist != nil {
+			events = twist(events)
+		}
+		if ended {
+			p.goAstray(sink)
+		}
 		if len(events) > 0 {
 			if err := sink(events...); err != nil {
 				return err
 			}
+		}
+		if ended && lingers {
+			return linger(ctx, sink)
 		}
 		if ended {
 			return nil
