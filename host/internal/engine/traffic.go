@@ -3,6 +3,7 @@ package engine
 import (
 	"context"
 	"errors"
+	"slices"
 	"time"
 
 	"github.com/apm-deploy/apm/host/internal/deployment"
@@ -78,6 +79,9 @@ func (f *flight) candidateCheckup(definition deployment.ComponentDefinition) *ch
 	if op.Candidate != nil {
 		k.addresses = op.Candidate.Addresses
 	}
+	if len(k.addresses) == 0 { // at a fixed place the old version would answer, or nobody
+		k.checks = slices.DeleteFunc(slices.Clone(k.checks), deployment.CheckDefinition.Fixed)
+	}
 	return k
 }
 
@@ -144,7 +148,7 @@ func (f *flight) promote(ctx context.Context) error {
 			f.o.lose()
 			return err
 		case !uncertain(err) && !throttled(err):
-			return fromPlatform(err, f.component, "move traffic")
+			return f.o.engine.counted(f.platform, fromPlatform(err, f.component, "move traffic"))
 		case throttled(err) && !errors.Is(err, sdk.ErrPluginGone):
 			f.o.wait(ctx, f.d, f.component, deployment.WaitEnvironment, "move traffic: "+err.Error())
 		}
