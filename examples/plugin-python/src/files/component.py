@@ -262,9 +262,9 @@ class Component:
             rmtree(self.follow(link))
 
     def prune(self, state: dict, keep: int) -> None:
-        """Removes the files of all but the newest releases and those in use, the logs of operations that are
-        forgotten, and copies that nobody makes any more. The lock must be held."""
-        kept = set(newest(self.own("frozen"))[:keep])
+        """Removes the files of all but the newest releases, those in use and those that the host may want back, the
+        logs of operations that are forgotten, and copies that nobody makes any more. The lock must be held."""
+        kept = set(newest(self.own("frozen"))[:keep]) | {name(digest) for digest in state.get("retain", [])}
         links = {os.path.basename(self.link())}
         if "serving" in state:
             kept.add(name(state["serving"]["digest"]))

@@ -198,6 +198,7 @@ class Platform:
             known = self.admit(state, request)
             if not known:
                 known = self.enter(component, state, live, request, goal, version, stop)
+            state["retain"] = list(request.retain)
             self.save(component, state)
             self.drivers.drive(component, known)
 
@@ -243,7 +244,7 @@ class Platform:
                 f"{component.current} was changed by {by}: it is {short(live.digest)}, not "
                 f"{short(request.expected_digest)}",
                 resource=component.current,
-                metadata={"by": by},
+                by=by,
             )
         if goal and not component.available(goal, stop):
             raise Gone(
@@ -255,6 +256,8 @@ class Platform:
                     Code.ABORTED,
                     Reason.REASON_CONFLICT,
                     f'operation "{under_way["id"]}" is under way: cancel it, or wait for its end',
+                    resource=component.current,
+                    by=f"operation {under_way['id']}",
                 )
             stamps.end(under_way, "cancelled", f'operation "{o.id}" took its place')
         added = {

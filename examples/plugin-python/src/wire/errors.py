@@ -17,9 +17,9 @@ Reason = pb.ErrorDetail
 class Refused(Exception):
     """What a plugin answers when it cannot do what it was asked: what was wrong, and what to do."""
 
-    def __init__(self, code, reason, message, *, resource="", metadata=None):
+    def __init__(self, code, reason, message, *, resource="", by=""):
         super().__init__(message)
-        self.code, self.reason, self.resource, self.metadata = code, reason, resource, metadata or {}
+        self.code, self.reason, self.resource, self.by = code, reason, resource, by
 
 
 class Stopped(Exception):
@@ -42,8 +42,8 @@ async def abort(context, refused: Refused):
         pb.ErrorDetail(
             reason=refused.reason,
             retryable=refused.code in (Code.UNAVAILABLE, Code.RESOURCE_EXHAUSTED),
-            resource=text(refused.resource),
-            metadata={text(key): text(value)[:MAX_TEXT] for key, value in refused.metadata.items()},
+            resource=text(refused.resource)[:MAX_TEXT],
+            by=text(refused.by)[:MAX_TEXT],
         )
     )
     status = rpc_status.to_status(
