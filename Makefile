@@ -64,6 +64,7 @@ GOLANGCI_LINT := $(call tool,golangci-lint-$(GOLANGCI_LINT_VERSION))
 build: check-go first-build-takes-long ## Build apm, the plugins and the example applications into bin/, and lock the plugins
 	$(GO_BUILD) -ldflags '$(LDFLAGS)' -o bin/apm ./host/cmd/apm
 	$(GO_BUILD) -ldflags '$(LDFLAGS)' -o bin/plugins/apm-plugin-process ./plugins/process
+	cp plugins/process/conform.hcl bin/plugins/conform.hcl
 	$(GO_BUILD) -ldflags '$(LDFLAGS)' -o bin/test/apm-plugin-fake ./sdk/cmd/apm-plugin-fake
 	@if [ -d examples/my-app ]; then set -e; for v in v1.9.0 v2.0.0; do set -x; \
 		$(GO_BUILD) -ldflags "$(LDFLAGS) -X main.version=$$v" -o bin/my-app/$$v/server ./examples/my-app; \

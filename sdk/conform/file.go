@@ -1,6 +1,7 @@
 package conform
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -32,13 +33,14 @@ type File struct {
 	Secrets []string
 
 	dir, tmp string
+	prepared bool
 	scope    scope
 	config   *hclsyntax.Block
 	specs    map[string]*hclsyntax.Block
 	secrets  hcl.Pos // where they stand
 
-	changeFiles, changeLive *hook
-	serves                  *serves
+	prepare, changeFiles, changeLive *hook
+	serves                           *serves
 }
 
 const maxFile = 1 << 20
@@ -72,12 +74,42 @@ func Read(path string) (*File, error) {
 	return f, nil
 }
 
-// Close removes ${tmp}.
-func (f *File) Close() error {
-	if err := os.RemoveAll(f.tmp); err != nil {
-		return fmt.Errorf("remove ${tmp} of %q: %w", f.Path, err)
+// Prepare runs what the file wants done before the first case. Close undoes it.
+func (f *File) Prepare(ctx context.Context) error {
+	if f.prepare == nil {
+		return nil
 	}
-	return nil
+	f.prepared = true
+	_, err := f.prepare.run(ctx, "command", f.prepare.command)
+	return err
+}
+
+// Close undoes Prepare, and removes ${tmp}.
+func (f *File) Close() error {
+	var err error
+	if f.prepared && len(f.prepare.undo) > 0 {
+		_, err = f.prepare.run(context.Background(), "undo", f.prepare.undo)
+	}
+	if removed := removeAll(f.tmp); removed != nil {
+		err = errors.Join(err, fmt.Errorf("remove ${tmp} of %q: %w", f.Path, removed))
+	}
+	return err
+}
+
+// removeAll removes a directory, also where what was put there took away the right
+// to.
+func removeAll(dir string) error {
+	err := os.RemoveAll(dir)
+	if err == nil {
+		return nil
+	}
+	_ = filepath.WalkDir(dir, func(path string, entry fs.DirEntry, err error) error {
+		if err == nil && entry.IsDir() {
+			err = os.Chmod(path, 0o700)
+		}
+		return err
+	})
+	return os.RemoveAll(dir)
 }
 
 // readFile reads a regular file of bounded size: a pipe would hang, a device never

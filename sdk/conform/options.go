@@ -83,15 +83,15 @@ func (o Options) Validate() error {
 	case o.JSON != "" && o.JSON == o.JUnit:
 		return usageError{fmt.Errorf("--json and --junit both write to %q: name two files", o.JSON)}
 	}
-	names, err := o.cases()
+	names, err := o.Cases()
 	if err == nil && len(names) == 0 {
 		err = usageError{fmt.Errorf("--run %q matches no case: --list shows their names", o.Run)}
 	}
 	return err
 }
 
-// cases returns the names of the cases that are asked for.
-func (o Options) cases() ([]string, error) {
+// Cases returns the names of the cases that are asked for.
+func (o Options) Cases() ([]string, error) {
 	wanted, err := regexp.Compile(o.Run)
 	if err != nil {
 		return nil, usageError{fmt.Errorf("--run %q is no regular expression: %w", o.Run, err)}

@@ -26,7 +26,7 @@ func Conform(ctx context.Context, s Streams, o Options) (*Report, error) {
 	if err != nil {
 		return nil, err
 	}
-	if o.JSON == stdout || o.JUnit == stdout {
+	if o.JSON == Stdout || o.JUnit == Stdout {
 		s = Streams{Out: s.Err, Err: s.Err}
 	}
 	report, err := test(ctx, s, o)
@@ -62,6 +62,9 @@ func test(ctx context.Context, s Streams, o Options) (report *Report, err error)
 		if config, err = file.Config(description); err != nil {
 			return nil, err
 		}
+		if err = file.Prepare(ctx); err != nil {
+			return nil, err
+		}
 	}
 	config.Command, config.Env = words, file.Environment
 	if o.Timeout > 0 {
@@ -77,7 +80,7 @@ func sound(d sdk.Description) bool {
 }
 
 func (o Options) check(ctx context.Context, s Streams, path string, d sdk.Description, config plugintest.Config) (*Report, error) {
-	names, err := o.cases()
+	names, err := o.Cases()
 	if err != nil {
 		return nil, err
 	}
@@ -85,14 +88,21 @@ func (o Options) check(ctx context.Context, s Streams, path string, d sdk.Descri
 	report := &Report{Binary: o.Binary, File: path, Plugin: pluginOf(d), StartedAt: time.Now().UTC(), Cases: []Case{}}
 	table := s.newTable(names, o.Verbose)
 	table.head(report)
-	plugintest.Check(ctx, config, func(result plugintest.Result) { table.row(report.add(result)) })
+	plugintest.Check(ctx, config, func(result plugintest.Result) {
+		c := report.add(result)
+		if ctx.Err() != nil && result.Duration == 0 {
+			table.unseen++
+			return
+		}
+		table.row(c)
+	})
 	report.Seconds = seconds(time.Since(report.StartedAt))
 	table.end(report)
 	return report, nil
 }
 
-// stdout is the name of standard output among files.
-const stdout = "-"
+// Stdout is the name of standard output among the files of reports.
+const Stdout = "-"
 
 // reports are the files to write to, opened before the cases run: a path that
 // cannot be written is known at once.
@@ -109,7 +119,7 @@ func openReports(s Streams, o Options) (*reports, error) {
 	}{{"--json", o.JSON, &r.json}, {"--junit", o.JUnit, &r.junit}} {
 		switch one.path {
 		case "":
-		case stdout:
+		case Stdout:
 			*one.to = s.Out
 		default:
 			file, err := os.OpenFile(one.path, os.O_CREATE|os.O_WRONLY, 0o644)
@@ -154,7 +164,7 @@ func WriteCases(w io.Writer, o Options) error {
 	if err := o.Validate(); err != nil {
 		return err
 	}
-	names, err := o.cases()
+	names, err := o.Cases()
 	if err != nil {
 		return err
 	}

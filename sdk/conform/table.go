@@ -14,6 +14,7 @@ type table struct {
 	Streams
 	names   int // width of the first column
 	verbose bool
+	unseen  int // cases at the end that did not run, because somebody ended the run
 }
 
 const (
@@ -65,10 +66,13 @@ func (t *table) line(name, status, took, message string) string {
 
 // end says what failed, in full, and counts.
 func (t *table) end(r *Report) {
-	for _, c := range r.Cases {
+	for _, c := range r.Cases[:len(r.Cases)-t.unseen] {
 		if c.Status == plugintest.Failed {
 			t.failure(c)
 		}
+	}
+	if t.unseen > 0 {
+		fmt.Fprintf(t.Out, "\ninterrupted: the last %d cases did not run, and count as failed\n", t.unseen)
 	}
 	verdict := "passed"
 	if r.Failed > 0 {

@@ -22,7 +22,7 @@ const (
 // names of the file itself.
 var (
 	topAttributes = []string{"secrets", "timeout", "environment"}
-	topBlocks     = []string{"config", "spec", "change_files", "change_live", "serves"}
+	topBlocks     = []string{"config", "spec", "prepare", "change_files", "change_live", "serves"}
 )
 
 // top reads what the file itself says.
@@ -57,6 +57,8 @@ func (f *File) top(body *hclsyntax.Body) {
 			f.config = b
 		case "spec":
 			f.specs[b.Labels[0]] = b
+		case "prepare":
+			f.prepare = f.hook(b, "command", "undo")
 		case "change_files":
 			f.changeFiles = f.hook(b, "command", "undo")
 		case "change_live":
