@@ -68,7 +68,7 @@ func Stream(ctx context.Context, st *state.State, request Request, each func(Res
 		}
 		if e := response.Error; e != nil {
 			return &sdk.Error{
-				Code: e.Code, Reason: e.Reason, Message: e.Message, Resource: e.Resource, Metadata: e.Metadata,
+				Code: e.Code, Reason: e.Reason, Message: e.Message, Resource: e.Resource, By: e.By, Metadata: e.Metadata,
 				Retryable: e.Code == sdk.Unavailable,
 			}
 		}

@@ -34,7 +34,7 @@ func serve(t *testing.T, handler control.Handler) *state.State {
 
 func TestErrorsArriveWhole(t *testing.T) {
 	t.Parallel()
-	want := &sdk.Error{Code: sdk.Aborted, Reason: sdk.ReasonStateChanged, Message: "m", Resource: "r", Metadata: map[string]string{"by": "x"}}
+	want := &sdk.Error{Code: sdk.Aborted, Reason: sdk.ReasonStateChanged, Message: "m", Resource: "r", By: "x", Metadata: map[string]string{"k": "v"}}
 	st := serve(t, func(context.Context, control.Request, func(control.Response) error) error { return want })
 	err := control.Call(t.Context(), st, control.Request{}, nil)
 	var got *sdk.Error

@@ -42,13 +42,13 @@ func TestMessages(t *testing.T) {
 			Settings:  &state.Settings{Keep: 5, LogSize: 1 << 20},
 			Operation: &control.Operation{ID: "op-2", DeploymentID: "dep-2", Kind: sdk.OperationRollback, Digest: "digest", Epoch: 7, Staged: true},
 			Goal:      &control.Goal{Release: &r, Version: "v2", Files: "sha256:01", Rollback: true},
-			Expected:  "sha256:00", Percent: 50, Token: []byte("boot:1"),
+			Expected:  "sha256:00", Retain: []string{"sha256:04", "sha256:05"}, Percent: 50, Token: []byte("boot:1"),
 			Logs: &control.LogQuery{Resource: "process-2-1", Since: at, Tail: 10, Follow: true, Previous: true},
 		},
 		"response.json": control.Response{
 			Proof: control.Proof("00ff"), Result: json.RawMessage(`{"k":"v"}`), End: true,
 			Error: &control.Error{
-				Code: sdk.Aborted, Reason: sdk.ReasonStaleEpoch, Message: "stale", Resource: "web", Metadata: map[string]string{"epoch": "7"},
+				Code: sdk.Aborted, Reason: sdk.ReasonStaleEpoch, Message: "stale", Resource: "web", By: "op-3", Metadata: map[string]string{"epoch": "7"},
 			},
 			Events: []record.Event{{ObservedAt: at, DroppedLogLines: 3}},
 			Lines:  []record.LogLine{{Resource: "process-2-1", Line: "hello", Time: at, Stream: "stdout"}},
@@ -65,6 +65,7 @@ func TestMessages(t *testing.T) {
 				}},
 				Processes: []state.Process{{Instance: "2-1", PID: 7, Start: "1235"}},
 				Artifacts: []string{"0abc"}, Tried: "0def", Settings: state.Settings{Keep: 5, LogSize: 1 << 20},
+				Snapshots: map[string][]string{"0abc": {"sha256:04"}}, Retain: []string{"sha256:04", "sha256:05"},
 			},
 		},
 		"recovery.json": control.Recovery{Status: sdk.RecoverUnknown, Outcome: outcome, Message: "could not tell"},

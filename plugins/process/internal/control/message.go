@@ -42,6 +42,7 @@ type Request struct {
 	Operation *Operation      `json:"operation,omitempty"`
 	Goal      *Goal           `json:"goal,omitempty"`
 	Expected  string          `json:"expected,omitempty"` // observed digest
+	Retain    []string        `json:"retain,omitempty"`   // digests of snapshots whose artifacts stay
 	Percent   int             `json:"percent,omitempty"`
 	Token     []byte          `json:"token,omitempty"`
 	Logs      *LogQuery       `json:"logs,omitempty"`
@@ -90,6 +91,7 @@ type Error struct {
 	Reason   sdk.Reason        `json:"reason,omitempty"`
 	Message  string            `json:"message"`
 	Resource string            `json:"resource,omitempty"`
+	By       string            `json:"by,omitempty"`
 	Metadata map[string]string `json:"metadata,omitempty"`
 }
 

@@ -197,7 +197,7 @@ func (s *Server) serve(ctx context.Context, conn net.Conn, number uint64) {
 func encodeError(err error) *Error {
 	var e *sdk.Error
 	if errors.As(err, &e) {
-		return &Error{Code: e.Code, Reason: e.Reason, Message: e.Error(), Resource: e.Resource, Metadata: e.Metadata}
+		return &Error{Code: e.Code, Reason: e.Reason, Message: e.Error(), Resource: e.Resource, By: e.By, Metadata: e.Metadata}
 	}
 	return &Error{Code: sdk.Internal, Reason: sdk.ReasonPluginBug, Message: err.Error()}
 }

@@ -85,6 +85,42 @@ func TestPrunedArtifactIsAStaleSnapshot(t *testing.T) {
 	}
 }
 
+// What the host may still go back to stays, however small keep is, until it says
+// otherwise.
+func TestRetainedArtifactStays(t *testing.T) {
+	t.Parallel()
+	b := newBed(t) // keeps two
+	b.settled("v1", b.artifact("v1"))
+	first, err := b.Snapshot(t.Context(), sdk.SnapshotRequest{Target: target("v1", nil)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	b.retain = []string{"sha256:never heard of", first.Snapshot.Digest}
+	for _, version := range []string{"v2", "v3", "v4"} {
+		b.settled(version, b.artifact(version))
+	}
+	kept := func(want int) func() bool {
+		return func() bool {
+			found, err := filepath.Glob(filepath.Join(b.stateDir, "inst-1", "artifacts", "*", "manifest.json"))
+			return err == nil && len(found) == want
+		}
+	}
+	eventually(t, "two artifacts are kept, and the one that is retained", kept(3))
+	if o := b.rollback(target("v1", nil), first.Snapshot).outcome(); o.Result != sdk.ResultSucceeded {
+		t.Fatalf("outcome %+v", o)
+	}
+	if got := get(t, b.public, "/"); got != "v1" {
+		t.Errorf("after the rollback %q, want v1", got)
+	}
+	b.retain = nil
+	for _, version := range []string{"v5", "v6"} {
+		b.settled(version, b.artifact(version))
+	}
+	eventually(t, "two artifacts are kept", kept(2))
+	_, err = b.Plan(t.Context(), sdk.PlanRequest{Kind: sdk.OperationRollback, Target: target("v1", nil), Snapshot: &first.Snapshot})
+	wantCode(t, err, sdk.FailedPrecondition, sdk.ReasonSnapshotStale)
+}
+
 func TestChangedFilesAreDrift(t *testing.T) {
 	t.Parallel()
 	b := newBed(t)

@@ -1,6 +1,7 @@
 package platform
 
 import (
+	"errors"
 	"fmt"
 	"net"
 	"os"
@@ -23,7 +24,7 @@ type Config struct {
 	_        struct{} `doc:"Applications as plain processes of this machine, behind a small switch."`
 	StateDir string   `apm:"state_dir,path" doc:"Where the state, logs and artifacts of components are kept; ~/.local/state/apm/process if not given, or $XDG_STATE_HOME/apm/process where the plugin gets that variable."`
 	User     string   `apm:"user" doc:"User that instances run as; needs a host that runs as root. The host's own user if not given."`
-	Keep     int      `apm:"keep" default:"5" doc:"Artifacts of versions that served, kept per component so that it can be rolled back; what runs is always kept."`
+	Keep     int      `apm:"keep" default:"5" doc:"Artifacts of versions that served, kept per component so that it can be rolled back; what runs, and what the host may roll back to, is always kept."`
 	LogSize  string   `apm:"log_size" default:"\"10MiB\"" doc:"Bound of an instance's log file, which has one old file beside it: a number of bytes, or with KiB, MiB or GiB."`
 }
 
@@ -54,20 +55,27 @@ const (
 	minLogSize  = 64 << 10
 )
 
-// check says what is wrong with a configuration, without a look at the disk,
-// and where the state would be.
-func (c Config) check() (root string, diags diag.Diagnostics) {
-	root = c.StateDir
+// root is where the state is.
+func (c Config) root() (string, error) {
 	switch state, home := os.Getenv("XDG_STATE_HOME"), os.Getenv("HOME"); {
-	case root != "" && !filepath.IsAbs(root):
-		diags.Errorf([]string{"state_dir"}, "state_dir %q is not absolute; give the whole path", root)
-	case root != "":
+	case c.StateDir != "" && !filepath.IsAbs(c.StateDir):
+		return "", fmt.Errorf("state_dir %q is not absolute; give the whole path", c.StateDir)
+	case c.StateDir != "":
+		return c.StateDir, nil
 	case filepath.IsAbs(state):
-		root = filepath.Join(state, "apm", "process")
+		return filepath.Join(state, "apm", "process"), nil
 	case filepath.IsAbs(home):
-		root = filepath.Join(home, ".local", "state", "apm", "process")
+		return filepath.Join(home, ".local", "state", "apm", "process"), nil
 	default:
-		diags.Errorf([]string{"state_dir"}, "HOME is not set, so there is no place for state; set state_dir to a directory that survives a restart")
+		return "", errors.New("HOME is not set, so there is no place for state; set state_dir to a directory that survives a restart")
+	}
+}
+
+// Check says what is wrong with a configuration that fits the schema, without a
+// look at the disk.
+func (c Config) Check() (diags diag.Diagnostics) {
+	if _, err := c.root(); err != nil {
+		diags.Errorf([]string{"state_dir"}, "%v", err)
 	}
 	if c.Keep < 1 || c.Keep > maxKeep {
 		diags.Errorf([]string{"keep"}, "keep must be between 1 and %d, not %d", maxKeep, c.Keep)
@@ -82,7 +90,7 @@ func (c Config) check() (root string, diags diag.Diagnostics) {
 			diags.Errorf([]string{"user"}, "running instances as %q needs root; run the host as root, or leave user out", c.User)
 		}
 	}
-	return root, diags
+	return diags
 }
 
 // prepare makes the state directory and tries whether it can be used.
@@ -165,8 +173,9 @@ func (c Config) logSize() (int64, error) {
 	return n * factor, nil
 }
 
-// check says what is wrong with a spec, without a look at the disk.
-func (s Spec) check() (diags diag.Diagnostics) {
+// Check says what is wrong with a spec that fits the schema, without a look at the
+// disk.
+func (s Spec) Check() (diags diag.Diagnostics) {
 	if len(s.Command) == 0 || s.Command[0] == "" {
 		diags.Errorf([]string{"command"}, "command is empty; give the program and its arguments, such as [\"./server\"]")
 	}

@@ -17,10 +17,10 @@ func (p *Platform) Deploy(ctx context.Context, request sdk.DeployRequest) (sdk.H
 		return sdk.Handle{}, badRelease(err)
 	}
 	goal := control.Goal{Release: &r, Version: request.Target.Version, Files: r.Files}
-	return p.start(ctx, request.Operation, request.Target, goal, request.ExpectedDigest)
+	return p.start(ctx, request.Operation, request.Target, goal, request.ExpectedDigest, request.Retain)
 }
 
-func (p *Platform) start(ctx context.Context, op sdk.Operation, target sdk.Target, goal control.Goal, expected string) (sdk.Handle, error) {
+func (p *Platform) start(ctx context.Context, op sdk.Operation, target sdk.Target, goal control.Goal, expected string, retain []string) (sdk.Handle, error) {
 	if op.ID == "" {
 		return sdk.Handle{}, sdk.Errorf(sdk.InvalidArgument, sdk.ReasonInvalidSpec, "the operation has no id")
 	}
@@ -28,7 +28,7 @@ func (p *Platform) start(ctx context.Context, op sdk.Operation, target sdk.Targe
 	if err != nil {
 		return sdk.Handle{}, err
 	}
-	request.Goal, request.Expected = &goal, expected
+	request.Goal, request.Expected, request.Retain = &goal, expected, retain
 	if err := call(ctx, dir, needed, request, nil); err != nil {
 		return sdk.Handle{}, answer(ctx, "start "+op.Kind.String(), err)
 	}

@@ -32,6 +32,7 @@ type bed struct {
 	user     string // of the platform's configuration
 	epoch    uint64
 	ids      int
+	retain   []string // of every operation
 }
 
 func newBed(t *testing.T) *bed {
@@ -147,7 +148,7 @@ func (b *bed) deploy(version string, s spec, staged bool) *watched {
 	b.t.Helper()
 	to, r := b.resolve(version, s)
 	op := b.operation(sdk.OperationDeploy, staged)
-	handle, err := b.Deploy(b.t.Context(), sdk.DeployRequest{Operation: op, Target: to, Release: r})
+	handle, err := b.Deploy(b.t.Context(), sdk.DeployRequest{Operation: op, Target: to, Release: r, Retain: b.retain})
 	if err != nil {
 		b.t.Fatalf("Deploy: %v", err)
 	}
@@ -157,7 +158,7 @@ func (b *bed) deploy(version string, s spec, staged bool) *watched {
 func (b *bed) rollback(to sdk.Target, s sdk.Snapshot) *watched {
 	b.t.Helper()
 	op := b.operation(sdk.OperationRollback, false)
-	handle, err := b.Rollback(b.t.Context(), sdk.RollbackRequest{Operation: op, Target: to, Snapshot: s})
+	handle, err := b.Rollback(b.t.Context(), sdk.RollbackRequest{Operation: op, Target: to, Snapshot: s, Retain: b.retain})
 	if err != nil {
 		b.t.Fatalf("Rollback: %v", err)
 	}

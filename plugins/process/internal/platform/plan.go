@@ -79,7 +79,7 @@ func planGoal(request sdk.PlanRequest, store artifact.Store) (*release.Release, 
 		return nil, "", sdk.Errorf(sdk.Unavailable, sdk.ReasonPlatformUnavailable, "could not look at the files of version %q: %w", to.Version, err)
 	}
 	if files != to.Files || files == artifact.Missing {
-		return nil, "", sdk.Errorf(sdk.FailedPrecondition, sdk.ReasonSnapshotStale, "the files of version %q are gone or were changed since the snapshot was taken; deploy that version again instead", to.Version)
+		return nil, "", sdk.SnapshotStale("the files of version %q are gone or were changed since the snapshot was taken; deploy that version again instead", to.Version)
 	}
 	return &to.Release, to.Version, nil
 }

@@ -61,15 +61,14 @@ func New(log *slog.Logger) *Platform { return &Platform{log: log} }
 
 // Configure checks the configuration and brings back the components of this
 // installation whose shim was killed.
-func (p *Platform) Configure(ctx context.Context, request sdk.ConfigureRequest) (diags diag.Diagnostics, err error) {
-	var config Config
-	if diags = schema.Decode(request.Config, &config); diags.HasErrors() {
-		return diags, nil
-	}
-	root, found := config.check()
-	diags = append(diags, found...)
+func (p *Platform) Configure(ctx context.Context, request sdk.ConfigureRequest) (diag.Diagnostics, error) {
+	config, diags := schema.Read[Config](request.Config)
 	if diags.HasErrors() {
 		return diags, nil
+	}
+	root, err := config.root()
+	if err != nil {
+		return nil, internal("read configuration", err) // Check refused it
 	}
 	diags = append(diags, config.prepare(root)...)
 	if diags.HasErrors() {

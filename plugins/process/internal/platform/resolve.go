@@ -24,11 +24,7 @@ func (p *Platform) Resolve(ctx context.Context, request sdk.ResolveRequest) (sdk
 	if err != nil {
 		return sdk.Release{}, nil, err
 	}
-	var spec Spec
-	diags := schema.Decode(request.Target.Spec, &spec)
-	if !diags.HasErrors() {
-		diags = append(diags, spec.check()...)
-	}
+	spec, diags := schema.Read[Spec](request.Target.Spec)
 	if diags.HasErrors() {
 		return sdk.Release{}, diags, nil
 	}

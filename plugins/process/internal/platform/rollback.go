@@ -19,5 +19,5 @@ func (p *Platform) Rollback(ctx context.Context, request sdk.RollbackRequest) (s
 		goal.Release, goal.Version, goal.Files = &to.Release, to.Version, to.Files
 	}
 	request.Operation.Kind = sdk.OperationRollback
-	return p.start(ctx, request.Operation, request.Target, goal, request.ExpectedDigest)
+	return p.start(ctx, request.Operation, request.Target, goal, request.ExpectedDigest, request.Retain)
 }

@@ -51,7 +51,7 @@ func (p *Platform) Snapshot(ctx context.Context, request sdk.SnapshotRequest) (s
 func decodeSnapshot(s sdk.Snapshot) (snapshot, error) {
 	var read snapshot
 	if s.Version > snapshotVersion {
-		return read, sdk.Errorf(sdk.FailedPrecondition, sdk.ReasonSnapshotStale, "the snapshot is of version %d, from a newer plugin; use that one", s.Version)
+		return read, sdk.SnapshotStale("the snapshot is of version %d, from a newer plugin; use that one", s.Version)
 	}
 	if err := json.Unmarshal(s.State, &read); err != nil || len(read.Release.Command) == 0 {
 		return read, &sdk.Error{Code: sdk.InvalidArgument, Reason: sdk.ReasonInvalidSpec, Message: "the snapshot cannot be read", Err: err}

@@ -44,13 +44,11 @@ func (c *component) accept(request control.Request) error {
 		return control.ErrClosing
 	}
 	op := *request.Operation
-	if err := c.fence(op); err != nil {
+	known, err := c.admit(op)
+	switch {
+	case err != nil:
 		return err
-	}
-	if known := c.st.Operation(op.ID); known != nil {
-		if known.Digest != op.Digest {
-			return mismatch(op.ID)
-		}
+	case known != nil:
 		return c.raise(op.Epoch)
 	}
 	if c.generation() != live.generation {
@@ -84,6 +82,7 @@ func (c *component) enter(op control.Operation, request control.Request) error {
 	if request.Settings != nil {
 		c.st.Settings = *request.Settings
 	}
+	c.st.Retain = request.Retain
 	next := state.Operation{
 		ID: op.ID, DeploymentID: op.DeploymentID, Kind: op.Kind, Digest: op.Digest, Epoch: op.Epoch,
 		Staged: op.Staged, Version: request.Version, Phase: state.PhaseStarting, Started: time.Now(),
@@ -114,34 +113,16 @@ func (c *component) enter(op control.Operation, request control.Request) error {
 	return nil
 }
 
-// useArtifact puts the artifact of what serves now at the end of those that are
-// kept. Of what never served only the newest is kept, apart: a row of attempts that
-// fail must not push out what can be rolled back to.
-func (c *component) useArtifact(digest string) {
-	if digest == "" {
-		return
+// admit refuses a call of an earlier owner of the target, and an id that was used
+// for something else. It returns the operation, nil where it is new.
+func (c *component) admit(op control.Operation) (*state.Operation, error) {
+	stamped := sdk.Stamp{Epoch: c.st.Epoch}
+	known := c.st.Operation(op.ID)
+	if known != nil {
+		stamped.ID, stamped.RequestDigest = known.ID, known.Digest
 	}
-	kept := []string{}
-	for _, other := range c.st.Artifacts {
-		if other != digest {
-			kept = append(kept, other)
-		}
-	}
-	kept = append(kept, digest)
-	if keep := max(c.st.Settings.Keep, 1); len(kept) > keep {
-		kept = kept[len(kept)-keep:]
-	}
-	c.st.Artifacts = kept
-}
-
-// fence refuses a call that an earlier owner of the target made.
-func (c *component) fence(op control.Operation) error {
-	if op.Epoch >= c.st.Epoch {
-		return nil
-	}
-	e := sdk.Errorf(sdk.Aborted, sdk.ReasonStaleEpoch, "epoch %d is stale: this component has seen epoch %d", op.Epoch, c.st.Epoch)
-	e.Metadata = map[string]string{"epoch": fmt.Sprint(c.st.Epoch)}
-	return e
+	_, err := sdk.Admit(stamped, sdk.Operation{ID: op.ID, RequestDigest: op.Digest, Epoch: op.Epoch})
+	return known, err
 }
 
 func (c *component) raise(epoch uint64) error {
@@ -155,10 +136,6 @@ func (c *component) raise(epoch uint64) error {
 		return sdk.Errorf(sdk.Unavailable, sdk.ReasonPlatformUnavailable, "raise epoch: %w", err)
 	}
 	return nil
-}
-
-func mismatch(id string) error {
-	return sdk.Errorf(sdk.AlreadyExists, sdk.ReasonOperationMismatch, "operation %q was accepted with other content; a new change needs a new id", id)
 }
 
 // checkFiles makes sure that what is about to run is what was frozen.
@@ -175,7 +152,7 @@ func checkFiles(goal *control.Goal, files string) error {
 		happened = "is gone"
 	}
 	if goal.Rollback {
-		return sdk.Errorf(sdk.FailedPrecondition, sdk.ReasonSnapshotStale, "%s of version %q %s since the snapshot was taken; deploy that version again instead", what, goal.Version, happened)
+		return sdk.SnapshotStale("%s of version %q %s since the snapshot was taken; deploy that version again instead", what, goal.Version, happened)
 	}
 	return sdk.Errorf(sdk.FailedPrecondition, sdk.ReasonInvalidSpec, "%s %s since version %q was accepted; start the deployment again (with spec.artifact the files are kept)", what, happened, goal.Version)
 }
@@ -224,8 +201,6 @@ func (c *component) stateChanged(expected string, now live) error {
 	} else if n := len(c.st.Operations); n > 0 {
 		by = fmt.Sprintf("operation %s of deployment %s", c.st.Operations[n-1].ID, c.st.Operations[n-1].DeploymentID)
 	}
-	e := sdk.Errorf(sdk.Aborted, sdk.ReasonStateChanged, "component %q changed since it was looked at: %s (expected %s, found %s)", c.identity.Load().Component, what, expected, now.observed)
-	e.Resource = c.identity.Load().Component
-	e.Metadata = map[string]string{"by": by}
-	return e
+	name := c.identity.Load().Component
+	return sdk.StateChanged(name, by, "component %q changed since it was looked at: %s (expected %s, found %s)", name, what, expected, now.observed)
 }

@@ -114,15 +114,12 @@ func (c *component) known(request control.Operation) (*state.Operation, error) {
 	if c.closing {
 		return nil, control.ErrClosing
 	}
-	if err := c.fence(request); err != nil {
+	op, err := c.admit(request)
+	if err != nil {
 		return nil, err
 	}
-	op := c.st.Operation(request.ID)
 	if op == nil {
 		return nil, sdk.Errorf(sdk.NotFound, sdk.ReasonNotFound, "operation %q was never accepted here", request.ID)
-	}
-	if op.Digest != request.Digest {
-		return nil, mismatch(request.ID)
 	}
 	return op, c.raise(request.Epoch)
 }
@@ -137,7 +134,8 @@ func (c *component) recover(request control.Request) (control.Recovery, error) {
 		return control.Recovery{}, control.ErrClosing
 	}
 	asked := *request.Operation
-	if err := c.fence(asked); err != nil {
+	op, err := c.admit(asked)
+	if err != nil {
 		return control.Recovery{}, err
 	}
 	if c.st.Identity == (state.Identity{}) {
@@ -147,12 +145,9 @@ func (c *component) recover(request control.Request) (control.Recovery, error) {
 	if err := c.raise(asked.Epoch); err != nil {
 		return control.Recovery{}, err
 	}
-	op := c.st.Operation(asked.ID)
 	switch {
 	case op == nil:
 		return control.Recovery{Status: sdk.RecoverNotStarted, Message: "the component's shim never accepted it"}, nil
-	case op.Digest != asked.Digest:
-		return control.Recovery{}, mismatch(asked.ID)
 	case op.Outcome != nil:
 		return control.Recovery{Status: sdk.RecoverFinished, Outcome: op.Outcome}, nil
 	default:

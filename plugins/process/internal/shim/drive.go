@@ -102,7 +102,7 @@ func (c *component) alreadyThere(op state.Operation) bool {
 	stamped := *c.st.Serving // others may be reading the old one
 	stamped.OperationID, stamped.DeploymentID, stamped.Epoch = op.ID, op.DeploymentID, op.Epoch
 	c.st.Serving = &stamped
-	c.useArtifact(stamped.Release.Artifact)
+	c.keepArtifact(stamped.Release)
 	return true
 }
 

@@ -32,7 +32,7 @@ func (c *component) settle(d *driver, t *track) {
 	c.serving, c.candidate, c.ready = t, nil, false
 	t.deployed.Replaced = replaced(op, old)
 	c.st.Serving = &t.deployed
-	c.useArtifact(t.deployed.Release.Artifact)
+	c.keepArtifact(t.deployed.Release)
 	c.drifts = nil
 	if op := c.st.Operation(d.id); op != nil {
 		op.Phase = state.PhaseSettling

@@ -43,7 +43,11 @@ type State struct {
 	Processes  []Process   `json:"processes,omitempty"`
 	Artifacts  []string    `json:"artifacts,omitempty"` // digests that served, newest last; kept for rollbacks
 	Tried      string      `json:"tried,omitempty"`     // of the newest that never served; kept for another try
-	Settings   Settings    `json:"settings"`
+	// Snapshots are the digests of the snapshots that need an artifact, of those in
+	// Artifacts; Retain those that the host said last it may go back to.
+	Snapshots map[string][]string `json:"snapshots,omitempty"`
+	Retain    []string            `json:"retain,omitempty"`
+	Settings  Settings            `json:"settings"`
 }
 
 // Shim says where the shim is.
