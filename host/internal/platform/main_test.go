@@ -115,6 +115,13 @@ func (h *house) bring(version string) {
 	}
 }
 
+func (h *house) remove() {
+	h.t.Helper()
+	if err := os.Remove(h.path()); err != nil {
+		h.t.Fatal(err)
+	}
+}
+
 // write makes the plugin a script or anything else.
 func (h *house) write(content string, mode fs.FileMode) {
 	h.t.Helper()

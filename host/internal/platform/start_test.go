@@ -41,7 +41,7 @@ func TestStartErrors(t *testing.T) {
 		"endless first line":  {script: "while :; do printf aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa; done", says: []string{"before its handshake", "aaaa"}},
 		"leaves children":     {script: "sleep 60 & sleep 60 & echo lost >&2; exit 9", says: []string{"exit code 9", "lost"}},
 		"interpreter missing": {script: "#!/no/such/interpreter", says: []string{"the interpreter of", "is not on this machine"}},
-		"no program":          {script: "just words", says: []string{"is no program of this system"}},
+		"no first line":       {script: "just words", says: []string{"begins with no #! line", "name its interpreter"}},
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {

@@ -1,8 +1,10 @@
 package platform
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"os"
 	"regexp"
@@ -90,6 +92,9 @@ func checkHandshake(name, line string, cause error) error {
 func explainExec(l launch, err error) error {
 	name := l.plugin.Name
 	switch {
+	case errors.Is(err, syscall.ENOEXEC) && isText(l.path):
+		return mistake{unusable(err, "name its interpreter there, as in #!/usr/bin/env python3",
+			"plugin %q: %s begins with no #! line, so that the system does not know what runs it", name, l.plugin.Path)}
 	case errors.Is(err, syscall.ENOEXEC):
 		return unusable(err, "build it for this machine (make build)", "plugin %q: %s is no program of this system", name, l.plugin.Path)
 	case errors.Is(err, fs.ErrNotExist):
@@ -106,6 +111,21 @@ func explainExec(l launch, err error) error {
 	default:
 		return unusable(err, ownerRemedy, "plugin %q: start %s: %v", name, l.path, err)
 	}
+}
+
+// isText says whether a file begins like one that a person wrote.
+func isText(path string) bool {
+	file, err := os.Open(path)
+	if err != nil {
+		return false
+	}
+	defer func() { _ = file.Close() }()
+	head := make([]byte, 512)
+	n, err := io.ReadFull(file, head)
+	if err != nil && !errors.Is(err, io.ErrUnexpectedEOF) {
+		return false
+	}
+	return n > 0 && bytes.IndexByte(head[:n], 0) < 0
 }
 
 // runs says whether the process has not ended.

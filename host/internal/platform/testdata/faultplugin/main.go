@@ -1,20 +1,19 @@
 // Command faultplugin is a plugin that fails on demand. The file "mode" in its
-// control directory says how; to the files "starts" and "configured" there it
-// adds a line each time.
+// control directory says how, as "MODE" or for one version only as "VERSION MODE";
+// to the files "starts" and "configured" there it adds a line each time.
 package main
 
 import (
-	"context"
-	"errors"
 	"fmt"
 	"log/slog"
 	"os"
+	"os/signal"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"time"
 
 	"github.com/apm-deploy/apm/sdk"
-	"github.com/apm-deploy/apm/sdk/diag"
 	"github.com/apm-deploy/apm/sdk/schema"
 	"github.com/apm-deploy/apm/sdk/serve"
 )
@@ -46,7 +45,14 @@ func mode() string {
 	if err != nil {
 		return ""
 	}
-	return strings.TrimSpace(string(content))
+	mode := strings.TrimSpace(string(content))
+	if of, rest, one := strings.Cut(mode, " "); one {
+		if of != version {
+			return ""
+		}
+		return rest
+	}
+	return mode
 }
 
 func note(file, format string, args ...any) {
@@ -81,91 +87,22 @@ func main() {
 			time.Sleep(time.Hour) // not select: the runtime would call it a deadlock
 		}
 	}
+	name := "fault"
+	if mode() == "other-name" {
+		name = "impostor"
+	}
 	s, err := schema.Of(config{})
 	if err != nil {
 		panic(err)
 	}
-	os.Exit(serve.Main(sdk.Plugin{
-		Name: "fault", Version: version, Config: s,
+	code := serve.Main(sdk.Plugin{
+		Name: name, Version: version, Config: s,
 		New: func(log *slog.Logger) sdk.Platform { return &platform{log: log} },
-	}))
-}
-
-// platform answers Probe, and fails as the mode says.
-type platform struct {
-	sdk.Platform
-
-	log *slog.Logger
-}
-
-func (p *platform) Configure(ctx context.Context, r sdk.ConfigureRequest) (diag.Diagnostics, error) {
-	note("configured", "%s %s %s %s", r.Platform, r.Config, r.InstallationID, r.HostVersion)
-	p.log.Info("configured", "answer", 42, "platform", "another")
-	var found diag.Diagnostics
-	switch mode() {
-	case "refuse":
-		found.Errorf([]string{"greeting"}, "not polite enough")
-	case "refuse-error":
-		return nil, sdk.Errorf(sdk.Unauthenticated, sdk.ReasonAuth, "the platform does not know us")
-	case "platform-down":
-		return nil, sdk.Errorf(sdk.Unavailable, sdk.ReasonPlatformUnavailable, "the daemon does not answer")
-	case "die-in-configure":
-		os.Exit(4)
-	case "hang-in-configure":
-		note("hangs", "%d", os.Getpid())
-		<-ctx.Done()
-	case "flood":
-		for i := range 20_000 {
-			fmt.Fprintf(os.Stderr, "line %d\n", i)
-		}
-		fmt.Fprintln(os.Stderr, strings.Repeat("x", 1<<20))
-	case "exit-soon":
-		go func() {
-			time.Sleep(20 * time.Millisecond)
-			os.Exit(5)
-		}()
+	})
+	if mode() == "stay" { // whoever asks it to go
+		signal.Ignore(syscall.SIGTERM, syscall.SIGHUP)
+		note("stays", "%d", os.Getpid())
+		time.Sleep(time.Hour)
 	}
-	return found, nil
-}
-
-func (p *platform) Probe(ctx context.Context, r sdk.ProbeRequest) (sdk.ProbeResult, error) {
-	switch r.Target.Component {
-	case "die":
-		os.Exit(7)
-	case "wait":
-		<-ctx.Done()
-		return sdk.ProbeResult{}, ctx.Err()
-	}
-	return sdk.ProbeResult{Revision: fmt.Sprint(os.Getpid())}, nil
-}
-
-func (p *platform) Inventory(_ context.Context, installation string) ([]sdk.InventoryItem, error) {
-	return []sdk.InventoryItem{{InstallationID: installation, Component: "api"}}, nil
-}
-
-// Health follows the file "health" in the control directory.
-func (p *platform) Health(ctx context.Context, report func(sdk.Health) error) error {
-	last := ""
-	for ticks := time.NewTicker(10 * time.Millisecond); ; {
-		content, err := os.ReadFile(filepath.Join(control(), "health"))
-		if err != nil && !errors.Is(err, os.ErrNotExist) {
-			return err
-		}
-		if now := string(content); now != last {
-			last = now
-			h := sdk.Health{State: sdk.HealthHealthy}
-			if now != "" {
-				h = sdk.Health{State: sdk.HealthUnhealthy, Description: now, Attributes: map[string]string{"seen": "yes"}}
-			}
-			if err := report(h); err != nil {
-				return err
-			}
-		}
-		select {
-		case <-ctx.Done():
-			ticks.Stop()
-			return nil
-		case <-ticks.C:
-		}
-	}
+	os.Exit(code)
 }
