@@ -27,7 +27,7 @@ PYTHON_DIR   := examples/plugin-python
 PYTHON_THERE  = $(PYTHON) -c 'import sys, venv, ensurepip; sys.exit(sys.version_info < (3, 11))' 2>/dev/null
 
 # What `make generate` writes.
-GENERATED := api/plugin/v1
+GENERATED := api/plugin/v1 host/internal/scaffold/template.txtar
 
 # ---- how it is built ----
 # No C compiler, no paths of the machine, no state of the checkout: the same source gives the same checksum.
@@ -66,6 +66,7 @@ build: check-go first-build-takes-long ## Build apm, the plugins and the example
 	$(GO_BUILD) -ldflags '$(LDFLAGS)' -o bin/plugins/apm-plugin-process ./plugins/process
 	cp plugins/process/conform.hcl bin/plugins/conform.hcl
 	$(GO_BUILD) -ldflags '$(LDFLAGS)' -o bin/test/apm-plugin-fake ./sdk/cmd/apm-plugin-fake
+	cd examples/plugin-symlink && GOWORK=off $(GO_BUILD) -ldflags '$(LDFLAGS)' -o ../../bin/test/apm-plugin-symlink .
 	@if [ -d examples/my-app ]; then set -e; for v in v1.9.0 v2.0.0; do set -x; \
 		$(GO_BUILD) -ldflags "$(LDFLAGS) -X main.version=$$v" -o bin/my-app/$$v/server ./examples/my-app; \
 		{ set +x; } 2>/dev/null; done; fi
