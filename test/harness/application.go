@@ -23,6 +23,7 @@ type Application struct {
 // Component runs the demo's server, unless Command says otherwise.
 type Component struct {
 	Name      string
+	Platform  string // "" is the default, process; else a platform of the same plugin
 	DependsOn []string
 	// Listen is the address of its http port; "" has none.
 	Listen   string
@@ -72,6 +73,9 @@ func (h *Host) Define(a Application) {
 
 func (h *Host) component(line func(string, ...any), c Component) {
 	line("  component %q {", c.Name)
+	if c.Platform != "" {
+		line("    platform = %q", c.Platform)
+	}
 	if len(c.DependsOn) > 0 {
 		line("    depends_on = %s", list(c.DependsOn))
 	}
