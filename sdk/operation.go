@@ -152,12 +152,13 @@ type DeployRequest struct {
 	Target         Target
 	Release        Release
 	ExpectedDigest string // ReasonStateChanged if the observed digest is another; "" does not compare
-	// Retain are the digests of the component's snapshots that the host still counts
-	// as places to roll back to, newest first, at most MaxRetain: Snapshot.Digest, or
-	// where the plugin gave none the SHA-256 of Snapshot.State in hex. What one of
-	// them needs must not be pruned, whatever the plugin's own bound says, until a
-	// later Deploy or Rollback comes with a list that lacks it. Each list replaces the
-	// one before, an empty one too; RequestDigest does not cover it.
+	// Retain are the digests of what the host still counts on for this component,
+	// most needed first, at most MaxRetain: of the snapshots that it may go back to
+	// (Snapshot.Digest, or where the plugin gave none the SHA-256 of Snapshot.State
+	// in hex), and of the releases that wait for their turn (Release.Digest). What
+	// one of them needs must not be pruned, whatever the plugin's own bound says,
+	// until a later Deploy or Rollback comes with a list that lacks it. Each list
+	// replaces the one before, an empty one too; RequestDigest does not cover it.
 	Retain []string
 }
 

@@ -2355,14 +2355,15 @@ type DeployRequest struct {
 	Target         *Target                `protobuf:"bytes,2,opt,name=target,proto3" json:"target,omitempty"`
 	Release        *Release               `protobuf:"bytes,3,opt,name=release,proto3" json:"release,omitempty"`
 	ExpectedDigest string                 `protobuf:"bytes,4,opt,name=expected_digest,json=expectedDigest,proto3" json:"expected_digest,omitempty"` // ABORTED if the observed digest is another; "" does not compare
-	// retain: digests (Snapshot.digest; where the plugin gave none, the SHA-256 of
-	// Snapshot.state in hex) of the component's snapshots that the host still counts as
-	// places to roll back to, newest first, at most 20. A plugin that keeps content of
-	// its own must not prune what one of these needs, whatever its own "keep" says,
-	// until a later Deploy or Rollback of the component comes with a list that lacks
-	// it: each list replaces the one before, an empty one too. A digest that the plugin
-	// does not know means nothing. The list is no part of request_digest: a repeated
-	// call may bring another one.
+	// retain: digests of what the host still counts on for this component, most needed
+	// first, at most 20: of the snapshots that it may go back to (Snapshot.digest; where
+	// the plugin gave none, the SHA-256 of Snapshot.state in hex) and of the releases
+	// that were accepted and wait for their turn (Release.digest). A plugin that keeps
+	// content of its own must not prune what one of these needs, whatever its own "keep"
+	// says, until a later Deploy or Rollback of the component comes with a list that
+	// lacks it: each list replaces the one before, an empty one too. A digest that the
+	// plugin does not know means nothing. The list is no part of request_digest: a
+	// repeated call may bring another one.
 	Retain        []string `protobuf:"bytes,5,rep,name=retain,proto3" json:"retain,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache

@@ -24,9 +24,10 @@ type flight struct {
 	snapshot *sdk.Snapshot // of a rollback
 	digest   string        // of release or snapshot
 	staged   bool
-	planned  bool   // an approved plan: a moved state is refused, not followed
-	expected string // observed digest
-	reason   string // of a rollback
+	planned  bool     // an approved plan: a moved state is refused, not followed
+	expected string   // observed digest
+	reason   string   // of a rollback
+	retain   []string // digests of what the platform must still have
 
 	moving sync.Mutex // one Promote at a time
 
@@ -56,6 +57,9 @@ func (f *flight) op() (op deployment.Operation, ok bool) {
 // accept makes sure that the platform has the operation: the intent is stored
 // first, and after any doubt the platform is asked before it is called again.
 func (f *flight) accept(ctx context.Context) error {
+	if err := f.findRetained(); err != nil {
+		return err
+	}
 	op, known := f.op()
 	doubt := known
 	retried := false
@@ -180,18 +184,34 @@ func (f *flight) call(ctx context.Context) error {
 	if f.snapshot != nil {
 		handle, err = p.Rollback(bounded, sdk.RollbackRequest{
 			Operation: operationOf(f.d, &op, f.o.epoch), Target: f.target, Snapshot: *f.snapshot,
-			ExpectedDigest: op.Expected, Reason: f.reason,
+			ExpectedDigest: op.Expected, Reason: f.reason, Retain: f.retain,
 		})
 	} else {
 		handle, err = p.Deploy(bounded, sdk.DeployRequest{
 			Operation: operationOf(f.d, &op, f.o.epoch), Target: f.target, Release: *f.release,
-			ExpectedDigest: op.Expected,
+			ExpectedDigest: op.Expected, Retain: f.retain,
 		})
 	}
 	if err != nil {
 		return err
 	}
 	return f.accepted(handle)
+}
+
+// findRetained looks up what the platform is asked to keep: without an answer of the
+// store nothing is asked of it, since it may prune by that list.
+func (f *flight) findRetained() error {
+	var past []*deployment.Deployment
+	err := f.o.fetch(func(ctx context.Context) error {
+		var err error
+		past, err = f.o.engine.Store.CompletedVersions(ctx, f.o.target, deployment.MaxRetained)
+		return err
+	})
+	if err != nil {
+		return fmt.Errorf("read what %s can be rolled back to: %w", f.o.target, err)
+	}
+	f.o.read(func() { f.retain = deployment.Retained(f.component, f.d, f.o.open, past) })
+	return nil
 }
 
 // accepted stores the handle.

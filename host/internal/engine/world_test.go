@@ -63,15 +63,16 @@ type world struct {
 	effects []effect
 	mended  bool
 	faults
-	promoted []int // shares that were new
-	told     []int // shares that were asked for
+	promoted []int               // shares that were new
+	told     []int               // shares that were asked for
+	retained map[string][]string // component → what the last call asked to keep
 	caps     sdk.Capabilities
 }
 
 func newWorld() *world {
 	return &world{
 		changed: make(chan struct{}), running: map[string]*run{}, ops: map[string]*operation{},
-		epochs: map[string]uint64{}, faults: faults{lost: map[string]int{}, failing: map[string]sdk.Error{}},
+		epochs: map[string]uint64{}, retained: map[string][]string{}, faults: faults{lost: map[string]int{}, failing: map[string]sdk.Error{}},
 		caps: sdk.Capabilities{Plan: true, Staged: true, Percent: true, Cancel: true, WatchTarget: true, Logs: true},
 	}
 }
@@ -246,6 +247,7 @@ func (p platform) Deploy(ctx context.Context, r sdk.DeployRequest) (sdk.Handle, 
 	if err := p.answer("deploy"); err != nil {
 		return sdk.Handle{}, err
 	}
+	p.retained[r.Target.Component] = r.Retain
 	var s spec
 	_ = json.Unmarshal(r.Release.State, &s)
 	h, err := p.begin(r.Operation, r.Target, r.ExpectedDigest, &run{version: r.Target.Version, spec: s})
@@ -264,6 +266,7 @@ func (p platform) Rollback(_ context.Context, r sdk.RollbackRequest) (sdk.Handle
 	if err := p.answer("rollback"); err != nil {
 		return sdk.Handle{}, err
 	}
+	p.retained[r.Target.Component] = r.Retain
 	if r.Target.Component == p.forbidden {
 		return sdk.Handle{}, sdk.Errorf(sdk.PermissionDenied, sdk.ReasonAuth, "not allowed")
 	}
