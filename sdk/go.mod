@@ -3,7 +3,6 @@ module github.com/apm-deploy/apm/sdk
 go 1.26.0
 
 require (
-	github.com/agext/levenshtein v1.2.1
 	github.com/apm-deploy/apm/api v0.1.0
 	github.com/google/go-cmp v0.7.0
 	github.com/hashicorp/go-hclog v1.6.3
@@ -17,6 +16,7 @@ require (
 )
 
 require (
+	github.com/agext/levenshtein v1.2.1 // indirect
 	github.com/apparentlymart/go-textseg/v15 v15.0.0 // indirect
 	github.com/apparentlymart/go-textseg/v17 v17.0.1 // indirect
 	github.com/fatih/color v1.13.0 // indirect

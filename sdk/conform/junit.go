@@ -85,7 +85,7 @@ func (r Report) WriteJUnit(w io.Writer) error {
 func junitOf(class string, c Case) junitCase {
 	one := junitCase{Name: c.Name, Class: class, Time: junitTime(c.Seconds)}
 	message := oneLine(strings.Join(c.Messages, "\n"))
-	text := strings.Join(c.Messages, "\n")
+	text := clean(strings.Join(c.Messages, "\n"))
 	switch c.Status {
 	case plugintest.Passed:
 		one.SystemOut = text
@@ -93,7 +93,7 @@ func junitOf(class string, c Case) junitCase {
 		one.Skipped = &junitMessage{Message: message}
 	default:
 		one.Failure = &junitMessage{Message: message, Type: "conformance", Text: text}
-		one.SystemErr = c.Log
+		one.SystemErr = clean(c.Log)
 	}
 	return one
 }

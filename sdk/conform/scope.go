@@ -2,7 +2,6 @@ package conform
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"net"
 	"os"
@@ -149,50 +148,40 @@ func (s scope) as(name string, expr hclsyntax.Expression, kind cty.Type, form st
 		return cty.NilVal, false
 	}
 	converted, err := convert.Convert(value, kind)
-	if err == nil {
-		err = nulls(converted)
-	}
 	if err != nil {
-		s.ps.add(partOf(expr, err).Range().Start, form, "wrong type for %q: %v", name, err)
+		at, err := blame(expr, value, kind, err)
+		s.ps.add(at, form, "wrong type for %q: %v", name, err)
 		return cty.NilVal, false
 	}
-	return converted, true
-}
-
-// nulls finds a null that stands where a value must.
-func nulls(value cty.Value) error {
-	return cty.Walk(value, func(path cty.Path, one cty.Value) (bool, error) {
-		if one.IsNull() {
-			return false, path.NewErrorf("null is no value")
-		}
-		return true, nil
+	null := false
+	_ = cty.Walk(converted, func(_ cty.Path, one cty.Value) (bool, error) {
+		null = null || one.IsNull()
+		return !one.IsNull(), nil
 	})
+	if null {
+		s.ps.add(expr.Range().Start, form, "wrong type for %q: null is no value", name)
+	}
+	return converted, !null
 }
 
-// partOf finds the part of an expression that an error of its value is about.
-func partOf(expr hclsyntax.Expression, err error) hclsyntax.Expression {
-	var at cty.PathError
-	if !errors.As(err, &at) {
-		return expr
-	}
-	for _, step := range at.Path {
-		part := elementOf(expr, step)
-		if part == nil {
-			break
+// blame finds the part of a value that cannot have its type, and where it stands:
+// of a list or a map the first element that cannot.
+func blame(expr hclsyntax.Expression, value cty.Value, kind cty.Type, err error) (hcl.Pos, error) {
+	composed := value.Type().IsObjectType() || value.Type().IsMapType()
+	if !value.IsNull() && value.CanIterateElements() && kind.IsCollectionType() && kind.IsMapType() == composed {
+		for it := value.ElementIterator(); it.Next(); {
+			key, element := it.Element()
+			part := elementOf(expr, key)
+			if _, wrong := convert.Convert(element, kind.ElementType()); wrong != nil && part != nil {
+				return blame(part, element, kind.ElementType(), wrong)
+			}
 		}
-		expr = part
 	}
-	return expr
+	return expr.Range().Start, err
 }
 
-func elementOf(expr hclsyntax.Expression, step cty.PathStep) hclsyntax.Expression {
-	var key cty.Value
-	switch s := step.(type) {
-	case cty.GetAttrStep:
-		key = cty.StringVal(s.Name)
-	case cty.IndexStep:
-		key = s.Key
-	}
+// elementOf finds the expression of an element of what an expression makes.
+func elementOf(expr hclsyntax.Expression, key cty.Value) hclsyntax.Expression {
 	switch e := expr.(type) {
 	case *hclsyntax.TupleConsExpr:
 		if key.Type() == cty.Number {

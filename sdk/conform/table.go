@@ -17,6 +17,20 @@ type table struct {
 	unseen  int // cases at the end that did not run, because somebody ended the run
 }
 
+// WriteTable writes the report for people.
+func (r *Report) WriteTable(s Streams, verbose bool) {
+	names := make([]string, len(r.Cases))
+	for i, c := range r.Cases {
+		names[i] = c.Name
+	}
+	t := s.newTable(names, verbose)
+	t.head(r)
+	for _, c := range r.Cases {
+		t.row(c)
+	}
+	t.end(r)
+}
+
 const (
 	statusWidth = len("skipped")
 	timeWidth   = len("000.00s")
@@ -89,12 +103,12 @@ func (t *table) end(r *Report) {
 func (t *table) failure(c Case) {
 	fmt.Fprintf(t.Out, "\n%s\n", t.paint(tones[plugintest.Failed], "failed: "+c.Name))
 	for _, message := range c.Messages {
-		fmt.Fprintln(t.Out, indent("  ", message))
+		fmt.Fprintln(t.Out, indent("  ", strings.TrimSpace(clean(message))))
 	}
 	switch {
 	case c.Log == "":
 	case t.verbose:
-		fmt.Fprintf(t.Out, "  the plugin's standard error:\n%s\n", indent("  | ", c.Log))
+		fmt.Fprintf(t.Out, "  the plugin's standard error:\n%s\n", indent("  | ", clean(c.Log)))
 	default:
 		fmt.Fprintln(t.Out, "  (-v shows the plugin's standard error)")
 	}

@@ -102,7 +102,8 @@ func (d decoder) attribute(what string, a schema.Attribute, given *hclsyntax.Att
 	case err != nil && d.lenient:
 		return encode(value)
 	case err != nil:
-		d.ps.add(partOf(given.Expr, err).Range().Start, "its type is "+a.Type, "wrong type for %q in %s: %v", a.Name, what, err)
+		start, err := blame(given.Expr, value, kind, err)
+		d.ps.add(start, "its type is "+a.Type, "wrong type for %q in %s: %v", a.Name, what, err)
 		return nil
 	case converted.IsNull() && a.Required && !d.lenient:
 		d.ps.add(given.Expr.Range().Start, needed(a), "%q in %s must not be null", a.Name, what)
