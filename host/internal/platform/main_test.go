@@ -26,11 +26,19 @@ import (
 // envHost makes the test binary a host that is going to be killed.
 const envHost = "APM_TEST_HOST"
 
+// envFlood makes it a host whose plugin pours out.
+const envFlood = "APM_TEST_FLOOD"
+
 // built are the binaries of testdata/faultplugin, by version.
 var built = map[string]string{}
 
 func TestMain(m *testing.M) {
-	if dir := os.Getenv(envHost); dir != "" {
+	if dir, flood := os.Getenv(envHost), os.Getenv(envFlood); flood != "" {
+		if err := beFlooded(dir, flood); err != nil {
+			panic(err)
+		}
+		return
+	} else if dir != "" {
 		os.Exit(beHost(dir)) //nolint:forbidigo // here the test binary is another process
 	}
 	dir, err := os.MkdirTemp("", "apm-platform-")

@@ -91,7 +91,7 @@ func (r *relay) take(line []byte, cut int) {
 
 // text is a line that is not by the contract.
 func (r *relay) text(line []byte, cut int) entry {
-	r.trace = r.trace || startsPanic(string(line))
+	r.trace = r.trace || startsPanic(line)
 	e := entry{
 		time: time.Now(), level: slog.LevelInfo, message: "plugin wrote to standard error",
 		attrs: []slog.Attr{slog.String("line", string(line))},

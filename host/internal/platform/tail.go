@@ -1,6 +1,7 @@
 package platform
 
 import (
+	"bytes"
 	"strings"
 	"sync"
 )
@@ -14,23 +15,25 @@ const (
 // of a panic, which a long trace would push out.
 type tail struct {
 	mu    sync.Mutex
-	lines []string
+	lines [][]byte
 	next  int
 	panic string
 }
 
+// add keeps a line. It makes nothing new once there are enough lines, because a
+// plugin may write millions of them.
 func (t *tail) add(line []byte) {
-	text := string(line[:min(len(line), tailBytes)])
+	line = line[:min(len(line), tailBytes)]
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	if t.panic == "" && startsPanic(text) {
-		t.panic = text
+	if t.panic == "" && startsPanic(line) {
+		t.panic = string(line)
 	}
 	if len(t.lines) < tailLines {
-		t.lines = append(t.lines, text)
+		t.lines = append(t.lines, append([]byte(nil), line...))
 		return
 	}
-	t.lines[t.next] = text
+	t.lines[t.next] = append(t.lines[t.next][:0], line...)
 	t.next = (t.next + 1) % tailLines
 }
 
@@ -58,15 +61,15 @@ func (t *tail) summary() string {
 	return strings.Join(lines[max(0, len(lines)-3):], " | ")
 }
 
-func startsPanic(line string) bool {
-	return strings.HasPrefix(line, "panic: ") || strings.HasPrefix(line, "fatal error: ")
+func startsPanic(line []byte) bool {
+	return bytes.HasPrefix(line, []byte("panic: ")) || bytes.HasPrefix(line, []byte("fatal error: "))
 }
 
 // plain renders a line of the contract's JSON as text; any other is as it is.
-func plain(line string) string {
-	entry, ok := parseEntry([]byte(line))
+func plain(line []byte) string {
+	entry, ok := parseEntry(line)
 	if !ok {
-		return line
+		return string(line)
 	}
 	var b strings.Builder
 	b.WriteString(entry.message)
