@@ -65,11 +65,21 @@ func (c *Client) Plugin(ctx context.Context, platform string) (v1.Plugin, error)
 	return p, err
 }
 
-// RestartPlugin restarts the process of a platform. It needs the role admin.
+// RestartPlugin restarts the process of a platform, and returns at once: Plugin
+// says how it is. It needs the role admin.
 func (c *Client) RestartPlugin(ctx context.Context, platform string) (v1.Plugin, error) {
 	var p v1.Plugin
-	_, err := c.do(ctx, request{method: http.MethodPost, path: "/api/v1/plugins/" + url.PathEscape(platform) + "/restart"}, &p)
+	_, err := c.do(ctx, request{method: http.MethodPost, path: "/api/v1/plugins/" + url.PathEscape(platform) + "/restart", key: NewKey()}, &p)
 	return p, err
+}
+
+// UpgradePlugin replaces the binary of a plugin that runs by the one that is
+// pinned now, and returns when that has been ready for some seconds; the error
+// says whether the old one stays. It needs the role admin.
+func (c *Client) UpgradePlugin(ctx context.Context, plugin string) (v1.PluginUpgrade, error) {
+	var u v1.PluginUpgrade
+	_, err := c.do(ctx, request{method: http.MethodPost, path: "/api/v1/plugins/" + url.PathEscape(plugin) + "/upgrade"}, &u)
+	return u, err
 }
 
 // Audit returns a page of the audit trail, newest first. It needs the role

@@ -91,7 +91,8 @@ type FeedOptions struct {
 
 // WatchFeed calls fn with the events of all deployments in the order of their
 // commits, and goes on after a break as Watch does. The snapshot that begins
-// each connection holds a v1.DeploymentList.
+// each connection holds a v1.FeedSnapshot. Beside the events of deployments come
+// those of platforms, plugin.status, whose data is a v1.Plugin.
 func (c *Client) WatchFeed(ctx context.Context, o FeedOptions, fn func(v1.Event) error) error {
 	cursor, heard := o.After, false
 	seen := map[string]uint64{}

@@ -25,6 +25,13 @@ type EventList struct {
 	Next uint64 `json:"next,omitempty"`
 }
 
+// FeedSnapshot is the data of the event that begins a connection to the feed of
+// all deployments: the latest deployment of each target, and the platforms.
+type FeedSnapshot struct {
+	Deployments []Deployment `json:"deployments"`
+	Plugins     []Plugin     `json:"plugins"`
+}
+
 // Slow is the data of the last message ("slow") to a client that was cut.
 type Slow struct {
 	LastSeq uint64 `json:"last_seq"`

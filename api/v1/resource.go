@@ -50,16 +50,38 @@ type Plugin struct {
 	Version      string            `json:"version,omitempty"`
 	Path         string            `json:"path"`
 	SHA256       string            `json:"sha256,omitempty"`
+	PinnedBy     string            `json:"pinned_by,omitempty" doc:"Where the checksum is pinned: config.hcl or apm.lock.hcl; absent: nowhere, the plugin is in development."`
 	State        string            `json:"state" enum:"absent,starting,ready,unhealthy,backoff,broken,draining,stopped"`
-	Reason       string            `json:"reason,omitempty"`
+	Reason       string            `json:"reason,omitempty" doc:"Why, and what to do where only a person can."`
 	PID          int               `json:"pid,omitempty"`
-	Restarts     int               `json:"restarts"`
-	Since        time.Time         `json:"since"`
+	Restarts     int               `json:"restarts" doc:"Since the host started."`
+	Since        time.Time         `json:"since" doc:"When it came into its state."`
+	NextStart    *time.Time        `json:"next_start,omitempty" doc:"When it is started again."`
 	Health       string            `json:"health,omitempty"`
 	Capabilities []string          `json:"capabilities"`
 	Attributes   map[string]string `json:"attributes,omitempty"`
+	Limits       *PluginLimits     `json:"limits,omitempty" doc:"Absent: it has none of its own."`
+	Misdeeds     map[string]uint64 `json:"misdeeds,omitempty" doc:"How often it broke a rule of the contract since the host started, by rule: progress_backwards, after_outcome, foreign_operation, plugin_bug."`
+	Output       []string          `json:"output,omitempty" doc:"Last lines of the process that ended; only for one plugin, and with a token."`
 	Config       []SchemaKey       `json:"config,omitempty" doc:"Keys of a platform block; only for one plugin."`
 	Spec         []SchemaKey       `json:"spec,omitempty" doc:"Keys of a spec block; only for one plugin."`
+}
+
+// PluginLimits bound a plugin's process.
+type PluginLimits struct {
+	MemoryBytes int64 `json:"memory_bytes,omitempty"`
+	OpenFiles   int   `json:"open_files,omitempty"`
+}
+
+// PluginUpgrade says what an upgrade of a plugin did.
+type PluginUpgrade struct {
+	Plugin      string   `json:"plugin"`
+	FromVersion string   `json:"from_version,omitempty"`
+	ToVersion   string   `json:"to_version,omitempty"`
+	FromSHA256  string   `json:"from_sha256,omitempty"`
+	ToSHA256    string   `json:"to_sha256,omitempty"`
+	Platforms   []string `json:"platforms" doc:"Those that run the new binary."`
+	Unchanged   bool     `json:"unchanged,omitempty" doc:"What is pinned runs already; nothing was done."`
 }
 
 // SchemaKey is one key of a plugin's schema.

@@ -9,6 +9,7 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"sync"
 	"time"
 
 	"github.com/apm-deploy/apm/host/internal/access"
@@ -55,6 +56,8 @@ type Options struct {
 	Log     *slog.Logger // required
 	// Ready is called once the host answers; nil: nobody.
 	Ready func(url string)
+	// Reload says that the lock file is to be read anew; nil: never.
+	Reload <-chan struct{}
 }
 
 // Serve runs the host until ctx ends. What runs on the platforms goes on without
@@ -94,6 +97,7 @@ type host struct {
 	bus        *memory.Bus
 	access     *access.Access
 	supervisor *platform.Supervisor
+	changes    changes // of platforms
 	engine     *engine.Engine
 	jobs       *jobs.Runner
 	server     *server.Server
@@ -161,12 +165,21 @@ func (h *host) openPlatforms() error {
 	}
 	h.supervisor, err = platform.NewSupervisor(platform.SupervisorConfig{
 		Catalog: catalog, Platforms: platformSpecs(h.settings), Log: h.log.With("part", "platform"),
-		Setup: Setup(h.settings, h.options.Version, h.store.InstallationID()),
-		Changed: platform.WhenPhaseChanges(func(state platform.State) {
-			h.log.Info("platform", "platform", state.Platform, "state", string(state.Phase), "reason", state.Reason)
-		}),
+		Setup:   Setup(h.settings, h.options.Version, h.store.InstallationID()),
+		Changed: h.changed(),
 	})
 	return err
+}
+
+// changed is told each state of each platform.
+func (h *host) changed() func(platform.State) {
+	log := platform.WhenPhaseChanges(func(state platform.State) {
+		h.log.Info("platform", "platform", state.Platform, "state", string(state.Phase), "reason", state.Reason)
+	})
+	return func(state platform.State) {
+		log(state)
+		h.changes.ring()
+	}
 }
 
 // openServer takes the port.
@@ -179,7 +192,7 @@ func (h *host) openServer(ctx context.Context, applications *config.Applications
 		HostName: hostName, Version: h.options.Version,
 	}, server.Parts{
 		Engine: h.engine, Store: h.store, Bus: h.bus, Authenticator: h.access, Tokens: h.access,
-		Plugins: plugins{h.supervisor, h.settings}, Applications: definitions{applications},
+		Plugins: plugins{h.supervisor, h.settings, h.engine, &h.changes}, Applications: definitions{applications},
 	}, h.log.With("part", "server"))
 	if err != nil {
 		return err
@@ -195,6 +208,8 @@ func (h *host) run(ctx context.Context) error {
 	go func() { ended <- h.server.Serve(working) }()
 	go func() { ended <- h.engine.Run(working) }()
 	go func() { ended <- h.jobs.Run(working) }()
+	var reloading sync.WaitGroup
+	reloading.Go(func() { h.reload(working) })
 	h.awaitPlatforms(ctx)
 	url, err := h.announce()
 	if err != nil {
@@ -214,6 +229,7 @@ func (h *host) run(ctx context.Context) error {
 		}
 	}
 	stop()
+	reloading.Wait()
 	closing, cancel := context.WithTimeout(context.WithoutCancel(ctx), grace)
 	defer cancel()
 	errs := []error{first, h.server.Shutdown(closing)}

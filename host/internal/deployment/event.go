@@ -32,6 +32,9 @@ const (
 	EventLog      EventType = "log"
 	// EventSnapshot begins a connection: the status body.
 	EventSnapshot EventType = "snapshot"
+	// EventPlugin is a platform in another state, on the feed of all deployments
+	// only; it is of no deployment.
+	EventPlugin EventType = "plugin.status"
 )
 
 // Event is one recorded fact. Data is one of the payloads below.

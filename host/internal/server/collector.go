@@ -45,6 +45,10 @@ var (
 		[]string{"platform", "environment", "result"}, nil)
 	descPluginUp = prometheus.NewDesc(namespace+"plugin_up",
 		"Whether the platform's process is ready.", []string{"platform"}, nil)
+	descPluginState = prometheus.NewDesc(namespace+"plugin_state",
+		"1 for the state that the platform is in, 0 for the others.", []string{"platform", "plugin", "state"}, nil)
+	descPluginMisdeeds = prometheus.NewDesc(namespace+"plugin_misdeeds_total",
+		"How often the plugin broke a rule of the contract since the host started, without harm.", []string{"platform", "rule"}, nil)
 	descPluginRestarts = prometheus.NewDesc(namespace+"plugin_restarts_total",
 		"Restarts of the platform's process since the host started.", []string{"platform"}, nil)
 )
@@ -64,7 +68,8 @@ func newCollector(config Config, parts Parts, log *slog.Logger) *collector {
 // Describe sends every family.
 func (c *collector) Describe(descs chan<- *prometheus.Desc) {
 	for _, d := range []*prometheus.Desc{
-		descTotal, descDuration, descStatus, descChecks, descRollbacks, descResults, descLength, descPluginUp, descPluginRestarts,
+		descTotal, descDuration, descStatus, descChecks, descRollbacks, descResults, descLength,
+		descPluginUp, descPluginState, descPluginRestarts, descPluginMisdeeds,
 	} {
 		descs <- d
 	}
@@ -134,6 +139,9 @@ func (c *collector) collectChecks(ctx context.Context, out chan<- prometheus.Met
 	return nil
 }
 
+// pluginStates are all that a platform can be in. Each is a series from the start.
+var pluginStates = []string{"absent", "starting", "ready", "unhealthy", "backoff", "broken", "draining", "stopped"}
+
 // collectPlugins tells which platforms are ready.
 func (c *collector) collectPlugins(ctx context.Context, out chan<- prometheus.Metric) error {
 	plugins, err := c.parts.Plugins.Plugins(ctx)
@@ -146,6 +154,16 @@ func (c *collector) collectPlugins(ctx context.Context, out chan<- prometheus.Me
 			up = 1
 		}
 		out <- prometheus.MustNewConstMetric(descPluginUp, prometheus.GaugeValue, up, p.Platform)
+		for _, state := range pluginStates {
+			is := 0.0
+			if p.State == state {
+				is = 1
+			}
+			out <- prometheus.MustNewConstMetric(descPluginState, prometheus.GaugeValue, is, p.Platform, p.Plugin, state)
+		}
+		for rule, count := range p.Misdeeds {
+			out <- prometheus.MustNewConstMetric(descPluginMisdeeds, prometheus.CounterValue, float64(count), p.Platform, rule)
+		}
 		out <- prometheus.MustNewConstMetric(descPluginRestarts, prometheus.CounterValue, float64(p.Restarts), p.Platform)
 	}
 	return nil

@@ -183,13 +183,42 @@ func (e *engine) Logs(ctx context.Context, _ string, query deployment.LogQuery, 
 }
 
 // plugins has one platform.
-type plugins struct{ restarts atomic.Int64 }
+type plugins struct {
+	restarts atomic.Int64
+	broken   atomic.Bool
+	rings    chan struct{}
+	upgrade  func(string) (v1.PluginUpgrade, error)
+}
 
 func (p *plugins) one() v1.Plugin {
-	return v1.Plugin{
+	one := v1.Plugin{
 		Platform: "process", Plugin: "process", State: "ready", Since: noon, Path: "bin/plugins/apm-plugin-process",
-		Restarts: int(p.restarts.Load()), Capabilities: []string{"staged"},
+		Restarts: int(p.restarts.Load()), Capabilities: []string{"staged"}, Output: []string{"a line of its log"},
+		Misdeeds: map[string]uint64{"plugin_bug": 2, "after_outcome": 0},
 	}
+	if p.broken.Load() {
+		one.State, one.Reason = "broken", "exit status 1"
+	}
+	return one
+}
+
+// breaks makes the platform broken and rings.
+func (p *plugins) breaks() {
+	p.broken.Store(true)
+	p.rings <- struct{}{}
+}
+
+func (p *plugins) Changes() (<-chan struct{}, func()) { return p.rings, func() {} }
+
+func (p *plugins) Resolve(name string) (string, error) {
+	if name != "process" {
+		return "", &deployment.Error{Code: deployment.NotFound, Message: fmt.Sprintf("there is no plugin %q", name), Remedy: "known plugins: process"}
+	}
+	return name, nil
+}
+
+func (p *plugins) Upgrade(_ context.Context, name string) (v1.PluginUpgrade, error) {
+	return p.upgrade(name)
 }
 
 func (p *plugins) Plugins(context.Context) ([]v1.Plugin, error) { return []v1.Plugin{p.one()}, nil }

@@ -18,7 +18,9 @@ type feeder struct {
 	who     caller
 	want    wanted
 	cursor  string
-	passes  map[string]bool // deployment → whether the filter lets it through
+	seq     uint64              // of the last row that was sent
+	told    map[string]standing // platforms, as the client knows them
+	passes  map[string]bool     // deployment → whether the filter lets it through
 }
 
 // feed tells a client of all deployments: a snapshot of the latest of each
@@ -26,7 +28,9 @@ type feeder struct {
 func (s *Server) feed(ctx context.Context, session *session, who caller, want wanted) error {
 	rings, unring := s.parts.Bus.Doorbell("")
 	defer unring()
-	f := &feeder{server: s, session: session, who: who, want: want, cursor: want.cursor, passes: map[string]bool{}}
+	changes, unwatch := s.parts.Plugins.Changes()
+	defer unwatch()
+	f := &feeder{server: s, session: session, who: who, want: want, cursor: want.cursor, passes: map[string]bool{}, told: map[string]standing{}}
 	if err := f.snapshot(ctx); err != nil {
 		return err
 	}
@@ -38,10 +42,12 @@ func (s *Server) feed(ctx context.Context, session *session, who caller, want wa
 		if err := f.rows(ctx); err != nil {
 			return err
 		}
+		f.tellPlugins(ctx)
 		select {
 		case <-ctx.Done():
 			return context.Cause(ctx)
 		case <-rings:
+		case <-changes:
 		case <-poll.C:
 		case <-ask.C:
 			if err := s.stillAllowed(ctx, who); err != nil {
@@ -66,7 +72,7 @@ func (f *feeder) snapshot(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	list := v1.DeploymentList{Deployments: []v1.Deployment{}}
+	list := v1.FeedSnapshot{Deployments: []v1.Deployment{}, Plugins: []v1.Plugin{}}
 	targets := newTargets(store)
 	for _, d := range latest {
 		if !f.matches(d) {
@@ -77,6 +83,11 @@ func (f *feeder) snapshot(ctx context.Context) error {
 			return err
 		}
 		list.Deployments = append(list.Deployments, body)
+	}
+	news, seen := f.plugins(ctx)
+	list.Plugins, f.told = append(list.Plugins, news...), seen
+	if f.told == nil {
+		f.told = map[string]standing{}
 	}
 	data, err := json.Marshal(list)
 	if err != nil {
@@ -115,6 +126,7 @@ func (f *feeder) rows(ctx context.Context) error {
 				if err := f.session.send(ctx, event); err != nil {
 					return err
 				}
+				f.seq = event.Seq
 			}
 			if len(page.Cursors) == len(page.Events) {
 				f.cursor = page.Cursors[i]

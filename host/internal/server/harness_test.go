@@ -52,13 +52,14 @@ var (
 // engine accepts, and leaves the rest to the test.
 type host struct {
 	*testing.T
-	store  *flaky
-	bus    *memory.Bus
-	access *access.Access
-	engine *engine
-	server *server.Server
-	url    string
-	epochs map[deployment.Target]uint64
+	store   *flaky
+	bus     *memory.Bus
+	access  *access.Access
+	engine  *engine
+	plugins *plugins
+	server  *server.Server
+	url     string
+	epochs  map[deployment.Target]uint64
 
 	admin, deployer, viewer string // tokens
 }
@@ -79,6 +80,7 @@ func newHost(t *testing.T, o options) *host {
 	ok(t, err)
 	h := &host{T: t, store: &flaky{Store: store}, bus: memory.New(), epochs: map[deployment.Target]uint64{}}
 	h.access = access.New(h.store, access.Config{Anonymous: o.anonymous})
+	h.plugins = &plugins{rings: make(chan struct{}, 1)}
 	h.engine = &engine{host: h, lines: make(chan deployment.LogLine)}
 	if o.server.Listen == "" {
 		o.server.Listen = "localhost:0"
@@ -86,7 +88,7 @@ func newHost(t *testing.T, o options) *host {
 	o.server.HostName = hostName
 	h.server, err = server.New(o.server, server.Parts{
 		Engine: h.engine, Store: h.store, Bus: h.bus, Authenticator: h.access, Tokens: h.access,
-		Plugins: &plugins{}, Applications: applications{},
+		Plugins: h.plugins, Applications: applications{},
 	}, slog.New(slog.NewTextHandler(testWriter{t}, nil)))
 	ok(t, err)
 	ok(t, h.server.Listen(t.Context()))

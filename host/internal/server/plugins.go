@@ -6,7 +6,6 @@ import (
 	"net/http"
 
 	v1 "github.com/apm-deploy/apm/api/v1"
-	"github.com/apm-deploy/apm/host/internal/deployment"
 )
 
 // compare orders two names.
@@ -37,9 +36,15 @@ func (s *Server) registerPlugins() {
 	}, s.plugin)
 	add(s, operation{
 		method: http.MethodPost, path: "/api/v1/plugins/{platform}/restart", id: "restart-plugin", tag: "platforms",
-		summary: "Restart a platform's process", description: "Deployments that run are recovered afterwards. Audited.",
-		status: http.StatusAccepted, errors: []int{http.StatusNotFound},
+		summary: "Restart a platform's process", description: "From whatever state, also a broken one. Answers at once: GET says how it goes on. Deployments that run are recovered afterwards. Audited.",
+		status: http.StatusAccepted, errors: []int{http.StatusNotFound, http.StatusConflict},
 	}, s.restart)
+	add(s, operation{
+		method: http.MethodPost, path: "/api/v1/plugins/{platform}/upgrade", id: "upgrade-plugin", tag: "platforms",
+		summary:     "Replace the binary of a plugin that runs",
+		description: "By the one that is pinned now, on all platforms of the plugin. Answers when the new one has been ready for some seconds. Where it is no good, the old one stays in charge, and the answer is an error that says why. Again is harmless. Audited.",
+		errors:      []int{http.StatusNotFound, http.StatusConflict},
+	}, s.upgradePlugin)
 }
 
 // applicationsOutput are all applications.
@@ -71,6 +76,7 @@ func (s *Server) plugins(ctx context.Context, _ *struct{}) (*pluginsOutput, erro
 	out := &pluginsOutput{Body: v1.PluginList{Plugins: append([]v1.Plugin{}, list...)}}
 	for i := range out.Body.Plugins {
 		out.Body.Plugins[i].Capabilities = listOf(out.Body.Plugins[i].Capabilities)
+		out.Body.Plugins[i].Output = nil
 	}
 	return out, nil
 }
@@ -89,7 +95,11 @@ func (s *Server) plugin(ctx context.Context, in *pluginPath) (*pluginOutput, err
 	if err != nil {
 		return nil, err
 	}
-	return s.pluginBody(ctx, name)
+	out, err := s.pluginBody(ctx, name)
+	if err == nil && callerOf(ctx).anonymous() {
+		out.Body.Output = nil // log lines need a token
+	}
+	return out, err
 }
 
 // pluginBody returns a platform as it is now.
@@ -100,26 +110,4 @@ func (s *Server) pluginBody(ctx context.Context, name string) (*pluginOutput, er
 	}
 	body.Capabilities = listOf(body.Capabilities)
 	return &pluginOutput{Body: body}, nil
-}
-
-// restart restarts the process of a platform. Without its audit record nothing
-// is restarted.
-func (s *Server) restart(ctx context.Context, in *pluginPath) (*pluginOutput, error) {
-	name, err := unescape("platform", in.Platform)
-	if err != nil {
-		return nil, err
-	}
-	if _, err := s.parts.Plugins.Plugin(ctx, name); err != nil {
-		return nil, err
-	}
-	record := deployment.AuditRecord{
-		At: s.config.Now().UTC(), Actor: callerOf(ctx).Actor, Action: "plugin.restart", Object: name,
-	}
-	if err := s.parts.Store.Record(ctx, record); err != nil {
-		return nil, err
-	}
-	if err := s.parts.Plugins.Restart(ctx, name); err != nil {
-		return nil, err
-	}
-	return s.pluginBody(ctx, name)
 }

@@ -77,6 +77,13 @@ type Plugins interface {
 	// Plugin returns one with its schemas, or a *deployment.Error NotFound.
 	Plugin(ctx context.Context, platform string) (v1.Plugin, error)
 	Restart(ctx context.Context, platform string) error
+	// Upgrade replaces the binary of a plugin, or of the plugin of a platform.
+	// Resolve returns the name of the plugin that is meant.
+	Upgrade(ctx context.Context, plugin string) (v1.PluginUpgrade, error)
+	Resolve(name string) (plugin string, err error)
+	// Changes ring when a platform has another state. Rings that nobody has
+	// answered yet are one ring.
+	Changes() (rings <-chan struct{}, stop func())
 }
 
 // Applications are those that the configuration names.

@@ -64,6 +64,7 @@ var rules = map[string]rule{
 	"GET /api/v1/plugins":                     viewer,
 	"GET /api/v1/plugins/{platform}":          viewer,
 	"POST /api/v1/plugins/{platform}/restart": admin,
+	"POST /api/v1/plugins/{platform}/upgrade": admin,
 
 	"GET /api/v1/audit":          admin,
 	"GET /api/v1/tokens":         admin,

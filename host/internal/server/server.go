@@ -27,6 +27,8 @@ type Server struct {
 	sockets *sockets
 	pace    *pace
 
+	restarts keys // that were carried out
+
 	listeners []net.Listener
 	origins   *allowed
 	serving   sync.WaitGroup
