@@ -35,6 +35,7 @@ type Process struct {
 	stdout   output
 	stderr   output
 	exited   chan struct{}
+	silent   chan struct{} // nobody has its outputs open any more
 }
 
 // output collects what a process writes.
@@ -67,7 +68,7 @@ func Start(t T, command []string, env ...string) *Process {
 }
 
 func start(t T, command, env []string) (*Process, error) {
-	p := &Process{exited: make(chan struct{})}
+	p := &Process{exited: make(chan struct{}), silent: make(chan struct{})}
 	if c, ok := t.(*check); ok {
 		c.keepLog(p.Logs)
 	}
@@ -95,7 +96,12 @@ func start(t T, command, env []string) (*Process, error) {
 	select {
 	case p.Line = <-first:
 	case <-p.exited:
-		return p, fmt.Errorf("exit before the handshake: %v", p.cmd.ProcessState)
+		p.hearOut()
+		select {
+		case p.Line = <-first: // and what is wrong with it says more than that it has ended
+		default:
+			return p, fmt.Errorf("exit before the handshake: %v", p.cmd.ProcessState)
+		}
 	case <-time.After(startTimeout):
 		return p, fmt.Errorf("no handshake line within %v", startTimeout)
 	}
@@ -142,6 +148,10 @@ func (p *Process) run(t T) (<-chan string, error) {
 	readers.Go(func() { copyOutput(&p.stdout, outRead, first) })
 	readers.Go(func() { copyOutput(&p.stderr, errRead, nil) })
 	go func() {
+		defer close(p.silent)
+		readers.Wait()
+	}()
+	go func() {
 		defer close(p.exited)
 		_ = p.cmd.Wait() // the exit code is asked for where it matters
 	}()
@@ -150,9 +160,18 @@ func (p *Process) run(t T) (<-chan string, error) {
 		p.Kill()
 		_ = outRead.Close()
 		_ = errRead.Close()
-		readers.Wait()
+		<-p.silent
 	})
 	return first, nil
+}
+
+// hearOut waits for the last words of a process that has ended. What it started
+// may hold its outputs open for longer.
+func (p *Process) hearOut() {
+	select {
+	case <-p.silent:
+	case <-time.After(endTimeout):
+	}
 }
 
 func copyOutput(to io.Writer, from io.Reader, first chan<- string) {
