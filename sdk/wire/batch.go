@@ -1,84 +1,90 @@
 package wire
 
 import (
-	"google.golang.org/protobuf/types/known/timestamppb"
+	"time"
 
-	pluginv1 "github.com/apm-deploy/apm/api/plugin/v1"
+	"github.com/apm-deploy/apm/sdk"
 )
+
+// frameBytes is more than a message has around an event.
+const frameBytes = 8
 
 // take returns the next message and whether it ends with the outcome; nil when
 // nothing waits. Groups stay whole where they fit.
-func (q *queue) take() (batch *pluginv1.WatchResponse, last bool) {
+func (q *queue) take() (out *frame, last bool) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	count, whole := q.measureLocked()
+	count, bytes, whole := q.measureLocked()
 	if count == 0 && q.dropped == 0 {
 		return nil, false
 	}
-	batch = &pluginv1.WatchResponse{Events: make([]*pluginv1.WatchEvent, 0, count+1)}
+	out = &frame{data: make([]byte, 0, bytes+(count+1)*frameBytes)}
+	var token []byte
 	for range count {
-		front := q.entries.Front()
-		one := entryOf(front)
-		if one.log != nil {
-			q.countDroppedLocked(batch)
+		one := q.entries.oldest
+		if one.kind == logEntry {
+			q.countDroppedLocked(out)
 		}
-		last = one.event.GetOutcome() != nil
+		last = one.kind == outcomeEntry
 		if last {
-			q.countDroppedLocked(batch) // the outcome is the last event, always
+			q.countDroppedLocked(out) // the outcome is the last event, always
 		}
-		batch.Events = append(batch.Events, one.event)
+		out.add(one.data)
 		// The last token there is: what follows it in this batch would come
 		// again after a resume, which is harmless, where a gap is not.
 		if whole && len(one.token) > 0 {
-			batch.ResumeToken = one.token
+			token = one.token
 		}
-		q.removeLocked(front)
+		q.removeLocked(one)
 	}
-	if q.logs.Len() == 0 {
-		q.countDroppedLocked(batch)
+	if q.logs.count == 0 {
+		q.countDroppedLocked(out)
 	}
-	if len(batch.GetEvents()) == 0 {
+	if out.events == 0 {
 		return nil, false
+	}
+	if token != nil {
+		out.resume(token)
 	}
 	q.sent = true
 	close(q.room)
 	q.room = make(chan struct{})
-	return batch, last
+	return out, last
 }
 
 // measureLocked returns how many entries go into the next message, and whether
 // it ends where a group ends. A message that cuts a group has no token.
-func (q *queue) measureLocked() (count int, whole bool) {
+func (q *queue) measureLocked() (count, bytes int, whole bool) {
 	limit := maxBatch
 	if q.dropped > 0 {
 		limit-- // for the count
 	}
-	bytes, seen, boundary := 0, 0, 0
-	for element := q.entries.Front(); element != nil; element = element.Next() {
-		one := entryOf(element)
-		if seen == limit || (seen > 0 && bytes+one.bytes > maxBatchBytes) {
+	seen, boundary := 0, 0
+	for one := q.entries.oldest; one != nil; one = one.newer {
+		if seen == limit || (seen > 0 && bytes+one.bytes() > maxBatchBytes) {
 			if boundary > 0 {
-				return boundary, true
+				return boundary, bytes, true
 			}
-			return seen, false
+			return seen, bytes, false
 		}
 		seen++
-		bytes += one.bytes
-		if next := element.Next(); next == nil || entryOf(next).group != one.group {
+		bytes += one.bytes()
+		if one.newer == nil || one.newer.group != one.group {
 			boundary = seen
 		}
 	}
-	return seen, true
+	return seen, bytes, true
 }
 
 // countDroppedLocked puts the count where the lines are missing.
-func (q *queue) countDroppedLocked(batch *pluginv1.WatchResponse) {
+func (q *queue) countDroppedLocked(out *frame) {
 	if q.dropped == 0 {
 		return
 	}
-	batch.Events = append(batch.Events, &pluginv1.WatchEvent{
-		ObservedAt: timestamppb.Now(),
-		Event:      &pluginv1.WatchEvent_DroppedLogLines{DroppedLogLines: q.dropped},
-	})
+	data, err := encodeEvent(sdk.Event{ObservedAt: time.Now(), DroppedLogLines: q.dropped})
+	if err != nil {
+		panic("encode a number: " + err.Error()) // unreachable
+	}
+	out.add(data)
 	q.dropped = 0
 }

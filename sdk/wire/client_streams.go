@@ -35,12 +35,11 @@ func (c *Client) WatchTarget(ctx context.Context, r sdk.WatchTargetRequest, sink
 
 func (c *Client) watch(ctx context.Context, request *pluginv1.WatchRequest, sink sdk.Sink) error {
 	done := false
-	err := stream(ctx, c, "Watch", c.silence, c.rpc.Watch, request, func(response *pluginv1.WatchResponse) (bool, error) {
-		events := mapEach(response.GetEvents(), eventFromProto)
+	err := stream(ctx, c, "Watch", c.silence, c.openWatch, request, func(arrived *batch) (bool, error) {
+		events := arrived.events
 		if len(events) == 0 {
 			return false, nil
 		}
-		events[len(events)-1].ResumeToken = response.GetResumeToken()
 		if err := sink(events...); err != nil {
 			return false, err
 		}
@@ -51,6 +50,23 @@ func (c *Client) watch(ctx context.Context, request *pluginv1.WatchRequest, sink
 		return fmt.Errorf("watch operation %q: stream ended without an outcome: %w", request.GetOperation().GetId(), io.ErrUnexpectedEOF)
 	}
 	return err
+}
+
+// openWatch is Watch with messages that are not decoded by reflection.
+func (c *Client) openWatch(ctx context.Context, request *pluginv1.WatchRequest, options ...grpc.CallOption) (batches, error) {
+	opened, err := c.rpc.Watch(ctx, request, append(options, grpc.ForceCodecV2(newCodec()))...)
+	return batches{opened}, err
+}
+
+// batches is a stream of Watch.
+type batches struct {
+	stream grpc.ServerStreamingClient[pluginv1.WatchResponse]
+}
+
+// Recv returns the next batch.
+func (b batches) Recv() (*batch, error) {
+	var one batch
+	return &one, b.stream.RecvMsg(&one)
 }
 
 // Logs reads log lines. It returns nil when there are no more.
@@ -82,7 +98,7 @@ var errSilence = errors.New("silent for too long")
 // stream reads a stream until it ends, take says that it is done, or an error.
 // silence bounds the wait for one message, 0 does not; the time that take needs
 // does not count.
-func stream[Q, R proto.Message, S interface{ Recv() (R, error) }](
+func stream[Q proto.Message, R any, S interface{ Recv() (R, error) }](
 	ctx context.Context, c *Client, method string, silence time.Duration,
 	open func(context.Context, Q, ...grpc.CallOption) (S, error), request Q, take func(R) (bool, error),
 ) error {

@@ -76,7 +76,7 @@ func (c *Conn) Close() error { return c.conn.Close() }
 // when every call and every Watch has ended and the platform is closed, as far as
 // that takes no longer than a process would have. It is for tests within one process.
 func (s *Server) Listen(listener net.Listener) (stop func()) {
-	server := grpc.NewServer(ServerOptions()...)
+	server := grpc.NewServer(s.options()...)
 	pluginv1.RegisterPlatformServer(server, s)
 	done := make(chan struct{})
 	go func() {

@@ -24,11 +24,18 @@ const (
 	SilenceLimit = 45 * time.Second
 )
 
+// Bytes on their way to the host: of one stream, and of all.
+const (
+	streamWindow = 512 << 10
+	connWindow   = 2 << 20
+)
+
 // ServerOptions are the options of every gRPC server that serves a platform.
 func ServerOptions() []grpc.ServerOption {
 	return []grpc.ServerOption{
 		grpc.MaxRecvMsgSize(sdk.MaxMessage),
 		grpc.MaxSendMsgSize(sdk.MaxMessage),
+		grpc.ForceServerCodecV2(newCodec()),
 		grpc.KeepaliveEnforcementPolicy(keepalive.EnforcementPolicy{MinTime: keepaliveMinTime, PermitWithoutStream: true}),
 	}
 }
@@ -44,6 +51,10 @@ func DialOptions() []grpc.DialOption {
 		grpc.WithKeepaliveParams(keepalive.ClientParameters{
 			Time: keepaliveTime, Timeout: keepaliveTimeout, PermitWithoutStream: true,
 		}),
+		// Room for some batches of each stream: what a flood fills is bounded,
+		// and the plugin does not stop for each of them.
+		grpc.WithStaticStreamWindowSize(streamWindow),
+		grpc.WithStaticConnWindowSize(connWindow),
 		// The socket is on this machine: no proxy, no service config over DNS.
 		grpc.WithNoProxy(),
 		grpc.WithDisableServiceConfig(),

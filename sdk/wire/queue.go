@@ -1,15 +1,11 @@
 package wire
 
 import (
-	"container/list"
 	"context"
 	"errors"
 	"fmt"
 	"sync"
 
-	"google.golang.org/protobuf/proto"
-
-	pluginv1 "github.com/apm-deploy/apm/api/plugin/v1"
 	"github.com/apm-deploy/apm/sdk"
 )
 
@@ -39,10 +35,10 @@ var (
 // a token then never stands behind something that was not sent.
 type queue struct {
 	mu        sync.Mutex
-	entries   *list.List // of *entry, in order
-	logs      *list.List // of *list.Element in entries
-	resources map[string]*list.Element
-	state     *list.Element
+	entries   chain
+	logs      fifo // those of the entries that are log lines
+	resources map[string]*entry
+	state     *entry
 	held      int
 	heldBytes int
 	logBytes  int
@@ -58,34 +54,59 @@ type queue struct {
 }
 
 type entry struct {
-	event *pluginv1.WatchEvent
-	token []byte
-	group uint64 // events of one Sink call are one group
-	bytes int
-	log   *list.Element // in logs
+	data    []byte // the WatchEvent, encoded
+	kind    entryKind
+	id      string // of a resource
+	dropped uint64 // log lines that the platform itself left out
+	token   []byte
+	group   uint64 // events of one Sink call are one group
+
+	older, newer *entry // neighbours in the chain
+	newerLog     *entry // next in the fifo
+}
+
+// bytes is what an entry takes in a message, about.
+func (e *entry) bytes() int { return len(e.data) + len(e.token) }
+
+// entryKind is what the queue must know about an event.
+type entryKind int
+
+const (
+	plainEntry entryKind = iota // never left out
+	stateEntry
+	resourceEntry
+	logEntry
+	droppedEntry
+	outcomeEntry
+)
+
+func kindOf(event sdk.Event) entryKind {
+	switch {
+	case event.State != nil:
+		return stateEntry
+	case event.Resource != nil:
+		return resourceEntry
+	case event.Log != nil:
+		return logEntry
+	case event.DroppedLogLines > 0:
+		return droppedEntry
+	case event.Outcome != nil:
+		return outcomeEntry
+	default:
+		return plainEntry
+	}
 }
 
 func newQueue() *queue {
 	return &queue{
-		entries: list.New(), logs: list.New(), resources: map[string]*list.Element{},
-		ready: make(chan struct{}, 1), room: make(chan struct{}),
+		resources: map[string]*entry{}, ready: make(chan struct{}, 1), room: make(chan struct{}),
 	}
-}
-
-// entryOf and elementOf are what the two lists hold.
-func entryOf(element *list.Element) *entry {
-	one, _ := element.Value.(*entry)
-	return one
-}
-
-func elementOf(element *list.Element) *list.Element {
-	one, _ := element.Value.(*list.Element)
-	return one
 }
 
 // push queues the events of one Sink call.
 func (q *queue) push(ctx context.Context, events []sdk.Event) error {
-	entries := make([]*entry, 0, len(events))
+	var few [4]*entry
+	entries := few[:0]
 	for _, event := range events {
 		one, err := newEntry(event)
 		if err != nil {
@@ -126,21 +147,27 @@ func (q *queue) push(ctx context.Context, events []sdk.Event) error {
 	return nil
 }
 
-// newEntry converts an event; it returns nil for one that is not to be sent.
+// newEntry encodes an event; it returns nil for one that is not to be sent.
 func newEntry(event sdk.Event) (*entry, error) {
-	out := eventToProto(event)
-	switch kind := out.GetEvent().(type) {
-	case nil, *pluginv1.WatchEvent_Heartbeat:
-		return nil, nil
-	case *pluginv1.WatchEvent_Handle:
-		if size := len(kind.Handle.GetState()); size > sdk.MaxHandle {
-			return nil, pluginBug("the handle of a Watch event has %d bytes, the limit is %d", size, sdk.MaxHandle)
-		}
+	one := &entry{kind: kindOf(event), token: event.ResumeToken}
+	switch {
+	case one.kind == droppedEntry:
+		one.dropped = event.DroppedLogLines
+		return one, nil
+	case one.kind == resourceEntry:
+		one.id = event.Resource.ID
+	case event.Handle != nil && len(event.Handle.State) > sdk.MaxHandle:
+		return nil, pluginBug("the handle of a Watch event has %d bytes, the limit is %d", len(event.Handle.State), sdk.MaxHandle)
+	case event.Heartbeat && one.kind == plainEntry:
+		return nil, nil // the stream makes its own
 	}
-	sanitize(out.ProtoReflect())
-	one := &entry{event: out, token: event.ResumeToken, bytes: proto.Size(out) + len(event.ResumeToken)}
-	if one.bytes > maxEventBytes {
-		return nil, pluginBug("a Watch event has %d bytes, the limit is %d", one.bytes, maxEventBytes)
+	data, err := encodeEvent(event)
+	if err != nil || data == nil {
+		return nil, err
+	}
+	one.data = data
+	if one.bytes() > maxEventBytes {
+		return nil, pluginBug("a Watch event has %d bytes, the limit is %d", one.bytes(), maxEventBytes)
 	}
 	return one, nil
 }
@@ -152,13 +179,13 @@ func (q *queue) fullLocked(entries []*entry) bool {
 		return false
 	}
 	for _, one := range entries {
-		switch kind := one.event.GetEvent().(type) {
-		case *pluginv1.WatchEvent_Log, *pluginv1.WatchEvent_DroppedLogLines:
-		case *pluginv1.WatchEvent_Resource:
-			if q.resources[kind.Resource.GetId()] == nil {
+		switch one.kind {
+		case logEntry, droppedEntry:
+		case resourceEntry:
+			if q.resources[one.id] == nil {
 				return true
 			}
-		case *pluginv1.WatchEvent_State:
+		case stateEntry:
 			if q.state == nil {
 				return true
 			}
@@ -170,55 +197,55 @@ func (q *queue) fullLocked(entries []*entry) bool {
 }
 
 func (q *queue) addLocked(one *entry) {
-	switch kind := one.event.GetEvent().(type) {
-	case *pluginv1.WatchEvent_Log:
-		element := q.entries.PushBack(one)
-		one.log = q.logs.PushBack(element)
-		q.logBytes += one.bytes
-		for q.logs.Len() > maxLogs || (q.logBytes > maxLogsBytes && q.logs.Len() > 1) {
+	switch one.kind {
+	case logEntry:
+		q.entries.push(one)
+		q.logs.push(one)
+		q.logBytes += one.bytes()
+		for q.logs.count > maxLogs || (q.logBytes > maxLogsBytes && q.logs.count > 1) {
 			q.dropped++
-			q.removeLocked(elementOf(q.logs.Front()))
+			q.removeLocked(q.logs.oldest)
 		}
 		return
-	case *pluginv1.WatchEvent_DroppedLogLines:
-		q.dropped += kind.DroppedLogLines
+	case droppedEntry:
+		q.dropped += one.dropped
 		return
-	case *pluginv1.WatchEvent_Resource:
-		id := kind.Resource.GetId()
-		if older := q.resources[id]; older != nil {
+	case resourceEntry:
+		if older := q.resources[one.id]; older != nil {
 			q.removeLocked(older)
 		}
-		q.resources[id] = q.entries.PushBack(one)
-	case *pluginv1.WatchEvent_State:
+		q.resources[one.id] = one
+		q.entries.push(one)
+	case stateEntry:
 		// The State that opens the stream stays where it is: it must be first.
-		if q.state != nil && (q.sent || q.state.Prev() != nil) {
+		if q.state != nil && (q.sent || q.state.older != nil) {
 			q.removeLocked(q.state)
 		}
-		q.state = q.entries.PushBack(one)
-	case *pluginv1.WatchEvent_Outcome:
+		q.state = one
+		q.entries.push(one)
+	case outcomeEntry:
 		q.outcome = true
-		q.entries.PushBack(one)
+		q.entries.push(one)
 	default:
-		q.entries.PushBack(one)
+		q.entries.push(one)
 	}
 	q.held++
-	q.heldBytes += one.bytes
+	q.heldBytes += one.bytes()
 }
 
-func (q *queue) removeLocked(element *list.Element) {
-	one := entryOf(element)
-	q.entries.Remove(element)
-	if one.log != nil {
-		q.logs.Remove(one.log)
-		q.logBytes -= one.bytes
+func (q *queue) removeLocked(one *entry) {
+	q.entries.remove(one)
+	if one.kind == logEntry {
+		q.logs.pop() // the oldest goes first, always
+		q.logBytes -= one.bytes()
 		return
 	}
 	q.held--
-	q.heldBytes -= one.bytes
-	if resource := one.event.GetResource(); resource != nil && q.resources[resource.GetId()] == element {
-		delete(q.resources, resource.GetId())
+	q.heldBytes -= one.bytes()
+	if one.kind == resourceEntry && q.resources[one.id] == one {
+		delete(q.resources, one.id)
 	}
-	if q.state == element {
+	if q.state == one {
 		q.state = nil
 	}
 }

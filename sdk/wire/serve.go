@@ -39,7 +39,7 @@ func Serve(platform *Server, logs io.Writer, level slog.Level, connected func())
 		}),
 		GRPCServer: func(options []grpc.ServerOption) *grpc.Server {
 			served = true
-			options = append(options, ServerOptions()...)
+			options = append(options, platform.options()...)
 			return grpc.NewServer(append(options, grpc.StatsHandler(&arrivals{connected: connected}))...)
 		},
 	})

@@ -90,10 +90,11 @@ func (s *Server) runWatch(
 	}()
 	var mu sync.Mutex // a platform may send from several goroutines
 	fresh := len(r.GetResumeToken()) == 0
+	var accepted []sdk.Event // used again by each call
 	return watch(ctx, func(events ...sdk.Event) error {
 		mu.Lock()
 		defer mu.Unlock()
-		accepted := make([]sdk.Event, 0, len(events))
+		accepted = accepted[:0]
 		for _, event := range events {
 			if event.ObservedAt.IsZero() {
 				event.ObservedAt = time.Now()
@@ -158,7 +159,7 @@ func flush(stream watchStream, q *queue, sent func()) (last bool, err error) {
 		if batch == nil {
 			return false, nil
 		}
-		if err := stream.Send(batch); err != nil || last {
+		if err := stream.SendMsg(batch); err != nil || last {
 			return last, err
 		}
 		sent()

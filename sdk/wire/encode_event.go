@@ -1,0 +1,124 @@
+package wire
+
+import (
+	"time"
+	"unicode/utf8"
+
+	"google.golang.org/protobuf/encoding/protowire"
+	"google.golang.org/protobuf/proto"
+
+	"github.com/apm-deploy/apm/sdk"
+)
+
+// The fields of WatchEvent and below that are written and read by hand, as
+// platform.proto has them.
+const (
+	fieldObservedAt protowire.Number = 1
+	fieldResource   protowire.Number = 3
+	fieldLog        protowire.Number = 4
+
+	fieldSeconds protowire.Number = 1
+	fieldNanos   protowire.Number = 2
+
+	fieldResourceID       protowire.Number = 1
+	fieldResourceParentID protowire.Number = 2
+	fieldResourceKind     protowire.Number = 3
+	fieldResourceName     protowire.Number = 4
+	fieldResourceRevision protowire.Number = 5
+	fieldResourceHealth   protowire.Number = 6
+	fieldResourceDesired  protowire.Number = 7
+	fieldResourceReady    protowire.Number = 8
+	fieldResourceRestarts protowire.Number = 9
+	fieldResourceReason   protowire.Number = 10
+	fieldResourceMessage  protowire.Number = 11
+
+	fieldLogResource protowire.Number = 1
+	fieldLogLine     protowire.Number = 2
+	fieldLogPrevious protowire.Number = 3
+	fieldLogTime     protowire.Number = 4
+	fieldLogStream   protowire.Number = 5
+)
+
+// encodeEvent returns a WatchEvent as it goes over the wire, with valid text; nil
+// for one that is not to be sent. Resources and log lines, of which there are
+// many, are written by hand: through protobuf's reflection they cost several
+// times as much.
+func encodeEvent(e sdk.Event) ([]byte, error) {
+	var scratch [512]byte
+	switch {
+	case e.State != nil:
+	case e.Resource != nil:
+		return encodeWithin(fieldResource, appendResource(scratch[:0], e.Resource), e.ObservedAt), nil
+	case e.Log != nil:
+		return encodeWithin(fieldLog, appendLog(scratch[:0], e.Log), e.ObservedAt), nil
+	}
+	out := eventToProto(e)
+	if out.GetEvent() == nil {
+		return nil, nil
+	}
+	sanitize(out.ProtoReflect())
+	return proto.Marshal(out)
+}
+
+// encodeWithin puts one kind of event into a WatchEvent.
+func encodeWithin(field protowire.Number, kind []byte, at time.Time) []byte {
+	event := make([]byte, 0, len(kind)+32)
+	event = appendTime(event, fieldObservedAt, at)
+	event = protowire.AppendTag(event, field, protowire.BytesType)
+	return protowire.AppendBytes(event, kind)
+}
+
+func appendResource(b []byte, r *sdk.Resource) []byte {
+	b = appendText(b, fieldResourceID, r.ID)
+	b = appendText(b, fieldResourceParentID, r.ParentID)
+	b = appendText(b, fieldResourceKind, r.Kind)
+	b = appendText(b, fieldResourceName, r.Name)
+	b = appendText(b, fieldResourceRevision, r.Revision)
+	b = appendNumber(b, fieldResourceHealth, uint64(r.Health))
+	b = appendNumber(b, fieldResourceDesired, uint64(r.Desired))
+	b = appendNumber(b, fieldResourceReady, uint64(r.Ready))
+	b = appendNumber(b, fieldResourceRestarts, uint64(r.Restarts))
+	b = appendText(b, fieldResourceReason, r.Reason)
+	return appendText(b, fieldResourceMessage, r.Message)
+}
+
+func appendLog(b []byte, l *sdk.LogLine) []byte {
+	b = appendText(b, fieldLogResource, l.Resource)
+	b = appendText(b, fieldLogLine, shorten(l.Line, maxLogLine))
+	if l.Previous {
+		b = appendNumber(b, fieldLogPrevious, 1)
+	}
+	b = appendTime(b, fieldLogTime, l.Time)
+	return appendText(b, fieldLogStream, l.Stream)
+}
+
+func appendText(b []byte, field protowire.Number, s string) []byte {
+	if s == "" {
+		return b
+	}
+	if !utf8.ValidString(s) {
+		s = validText(s)
+	}
+	b = protowire.AppendTag(b, field, protowire.BytesType)
+	return protowire.AppendString(b, s)
+}
+
+func appendNumber(b []byte, field protowire.Number, n uint64) []byte {
+	if n == 0 {
+		return b
+	}
+	b = protowire.AppendTag(b, field, protowire.VarintType)
+	return protowire.AppendVarint(b, n)
+}
+
+// appendTime writes a google.protobuf.Timestamp; no time is no field.
+func appendTime(b []byte, field protowire.Number, at time.Time) []byte {
+	if at.IsZero() {
+		return b
+	}
+	var scratch [24]byte
+	stamp := appendNumber(scratch[:0], fieldSeconds, uint64(at.Unix()))
+	stamp = appendNumber(stamp, fieldNanos, uint64(at.Nanosecond()))
+	b = protowire.AppendTag(b, field, protowire.BytesType)
+	return protowire.AppendBytes(b, stamp)
+}

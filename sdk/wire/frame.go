@@ -1,0 +1,108 @@
+package wire
+
+import (
+	"fmt"
+
+	"google.golang.org/grpc/encoding"
+	"google.golang.org/grpc/encoding/proto"
+	"google.golang.org/grpc/mem"
+	"google.golang.org/protobuf/encoding/protowire"
+
+	"github.com/apm-deploy/apm/sdk"
+)
+
+// The fields of WatchResponse.
+const (
+	fieldEvents      protowire.Number = 1
+	fieldResumeToken protowire.Number = 2
+)
+
+// frame is a WatchResponse on its way out: events that are encoded already, one
+// after the other, because they wait in a queue and are counted in bytes.
+type frame struct {
+	data   []byte
+	events int
+}
+
+func (f *frame) add(event []byte) {
+	f.data = protowire.AppendTag(f.data, fieldEvents, protowire.BytesType)
+	f.data = protowire.AppendBytes(f.data, event)
+	f.events++
+}
+
+func (f *frame) resume(token []byte) {
+	f.data = protowire.AppendTag(f.data, fieldResumeToken, protowire.BytesType)
+	f.data = protowire.AppendBytes(f.data, token)
+}
+
+// leastEvent is about what an event takes at least, to guess how many there are.
+const leastEvent = 32
+
+// batch is a WatchResponse that arrived. Its last event has the resume token.
+type batch struct{ events []sdk.Event }
+
+func (b *batch) decode(data []byte) error {
+	var token []byte
+	b.events = make([]sdk.Event, 0, min(maxBatch, len(data)/leastEvent+1))
+	for len(data) > 0 {
+		number, kind, n := protowire.ConsumeTag(data)
+		if n < 0 {
+			return protowire.ParseError(n)
+		}
+		data = data[n:]
+		if kind != protowire.BytesType {
+			if n = protowire.ConsumeFieldValue(number, kind, data); n < 0 {
+				return protowire.ParseError(n)
+			}
+			data = data[n:]
+			continue
+		}
+		value, n := protowire.ConsumeBytes(data)
+		if n < 0 {
+			return protowire.ParseError(n)
+		}
+		data = data[n:]
+		switch number {
+		case fieldEvents:
+			event, err := decodeEvent(value)
+			if err != nil {
+				return err
+			}
+			b.events = append(b.events, event)
+		case fieldResumeToken:
+			token = append([]byte{}, value...)
+		}
+	}
+	if len(b.events) > 0 && len(token) > 0 {
+		b.events[len(b.events)-1].ResumeToken = token
+	}
+	return nil
+}
+
+// codec is gRPC's own for protobuf, but for the messages of Watch, which come by
+// the hundred thousand.
+type codec struct{ encoding.CodecV2 }
+
+func newCodec() codec { return codec{encoding.GetCodecV2(proto.Name)} }
+
+// Marshal encodes a message.
+func (c codec) Marshal(v any) (mem.BufferSlice, error) {
+	if out, ok := v.(*frame); ok {
+		return mem.BufferSlice{mem.SliceBuffer(out.data)}, nil
+	}
+	return c.CodecV2.Marshal(v)
+}
+
+// Unmarshal decodes a message.
+func (c codec) Unmarshal(data mem.BufferSlice, v any) error {
+	in, ok := v.(*batch)
+	if !ok {
+		return c.CodecV2.Unmarshal(data, v)
+	}
+	whole := data.MaterializeToBuffer(mem.DefaultBufferPool())
+	defer whole.Free()
+	if err := in.decode(whole.ReadOnlyData()); err != nil {
+		return fmt.Errorf("decode WatchResponse: %w", err)
+	}
+	return nil
+}
