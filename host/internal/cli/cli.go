@@ -6,8 +6,6 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"os/signal"
-	"syscall"
 	"unicode/utf8"
 
 	"github.com/apm-deploy/apm/host/internal/cli/output"
@@ -30,14 +28,13 @@ func System() Streams {
 
 // Run runs one command line and returns the code to end the process with.
 // SIGINT, SIGTERM and SIGHUP cancel it; a second one ends the process at once.
+// `apm serve` reads the lock file anew on SIGHUP instead.
 func Run(ctx context.Context, streams Streams, args []string) ExitCode {
-	ctx, stop := signal.NotifyContext(ctx, os.Interrupt, syscall.SIGTERM, syscall.SIGHUP)
+	ctx, hangups, stop := signals(ctx)
 	defer stop()
-	// The default action comes back with the first signal, for the second.
-	release := context.AfterFunc(ctx, stop)
-	defer release()
 
 	s := newSession(streams)
+	s.hangups = hangups
 	root := newRoot(s)
 	root.SetArgs(args)
 	cmd, err := root, checkWords(args)
@@ -87,6 +84,7 @@ type session struct {
 	format output.Options
 	// reached is the URL of the host that was connected to last.
 	reached string
+	hangups *hangups
 }
 
 // globals are the flags that every command has.

@@ -15,8 +15,11 @@ func newServe(s *session) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "serve",
 		Short: "Run the host",
-		Long: `Run the host on config.hcl until SIGINT, SIGTERM or SIGHUP. What it deployed goes
-on without it, and a host that starts again takes over where it was.`,
+		Long: `Run the host on config.hcl until SIGINT or SIGTERM, or until its terminal goes
+away. What it deployed goes on without it, and a host that starts again takes over
+where it was. On SIGHUP it reads apm.lock.hcl anew and upgrades the plugins whose
+locked binary changed, as apm plugin upgrade does; config.hcl is read at the start
+only.`,
 		Example: "  apm serve\n  apm serve --config-file /etc/apm/config.hcl --log-format json\n  apm serve --listen localhost:9090 --data-dir /var/lib/apm",
 		Args:    exactly(),
 		RunE: func(cmd *cobra.Command, _ []string) error {
@@ -38,7 +41,8 @@ on without it, and a host that starts again takes over where it was.`,
 			}
 			return app.Serve(cmd.Context(), app.Options{
 				ConfigPath: s.configPath(), DataDir: dir, Listen: listen, Version: Version, Log: log,
-				Ready: func(url string) { s.say("apm %s answers at %s; docs at %s/docs", Version, url, url) },
+				Reload: s.hangups.take(),
+				Ready:  func(url string) { s.say("apm %s answers at %s; docs at %s/docs", Version, url, url) },
 			})
 		},
 	}
