@@ -3,11 +3,9 @@ package platform_test
 import (
 	"context"
 	"errors"
-	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
-	"syscall"
 	"testing"
 	"time"
 
@@ -39,61 +37,63 @@ func beHost(dir string) int {
 	select {}
 }
 
-// A host that is killed takes its plugins with it; the next one cleans up after
-// it.
-func TestHostKilled(t *testing.T) {
-	t.Parallel()
-	for _, frozen := range []bool{false, true} {
-		t.Run(fmt.Sprintf("plugin frozen %v", frozen), func(t *testing.T) {
-			t.Parallel()
-			h := newHouse(t)
-			host := exec.CommandContext(t.Context(), os.Args[0])
-			host.Env = append(os.Environ(), envHost+"="+h.dir, "APM_TEST_RUN="+h.run)
-			if err := host.Start(); err != nil {
-				t.Fatal(err)
-			}
-			eventually(t, "the host is ready", func() bool {
-				_, err := os.Stat(filepath.Join(h.dir, "fault", "ready"))
-				return err == nil
-			})
-			plugin := h.starts()[0]
-			if !alive(plugin) {
-				t.Fatal("the plugin does not run")
-			}
-			if frozen {
-				if err := syscall.Kill(plugin, syscall.SIGSTOP); err != nil {
-					t.Fatal(err)
-				}
-			}
-			killed := time.Now()
-			if err := host.Process.Kill(); err != nil {
-				t.Fatal(err)
-			}
-			_ = host.Wait() // it was killed
-			eventually(t, "the plugin is gone", func() bool { return !alive(plugin) })
-			if took := time.Since(killed); took > 3*time.Second {
-				t.Errorf("the plugin lived on for %v", took)
-			}
+// host starts a host of the house as a process of its own, and waits until its
+// platform is ready.
+func (h *house) host() *exec.Cmd {
+	h.t.Helper()
+	host := exec.CommandContext(h.t.Context(), os.Args[0])
+	host.Env = append(os.Environ(), envHost+"="+h.dir, "APM_TEST_RUN="+h.run)
+	if err := host.Start(); err != nil {
+		h.t.Fatal(err)
+	}
+	eventually(h.t, "the host is ready", func() bool {
+		_, err := os.Stat(filepath.Join(h.dir, "fault", "ready"))
+		return err == nil
+	})
+	return host
+}
 
-			// What it left is swept by the next host, once it is old enough.
-			left, err := filepath.Glob(filepath.Join(h.run, "apm-plugin-*"))
-			if err != nil || len(left) != 1 {
-				t.Fatalf("run directories of the killed host: %v, %v", left, err)
-			}
-			old := time.Now().Add(-time.Hour)
-			if err := os.Chtimes(left[0], old, old); err != nil {
-				t.Fatal(err)
-			}
-			h.hold.Plugins[0].Dev = true
-			s := h.supervise()
-			if _, err := os.Stat(left[0]); !errors.Is(err, os.ErrNotExist) {
-				t.Errorf("the old run directory is left: %v", err)
-			}
-			ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
-			defer cancel()
-			if _, err := s.Await(ctx, "one"); err != nil {
-				t.Error(err)
-			}
-		})
+// killHost ends it as nothing can be kept from.
+func killHost(t *testing.T, host *exec.Cmd) {
+	t.Helper()
+	if err := host.Process.Kill(); err != nil {
+		t.Fatal(err)
+	}
+	_ = host.Wait() // it was killed
+}
+
+// What a killed host left is swept by the next one, once it is old enough; what
+// another host uses is not, however old.
+func TestNextHostSweeps(t *testing.T) {
+	t.Parallel()
+	h := newHouse(t)
+	host := h.host()
+	left, err := filepath.Glob(filepath.Join(h.run, "apm-plugin-*"))
+	if err != nil || len(left) != 1 {
+		t.Fatalf("run directories of the host: %v, %v", left, err)
+	}
+	old := time.Now().Add(-time.Hour)
+	if err := os.Chtimes(left[0], old, old); err != nil {
+		t.Fatal(err)
+	}
+	gone := func() bool {
+		_, err := os.Stat(left[0])
+		return errors.Is(err, os.ErrNotExist)
+	}
+	h.hold.Plugins[0].Dev = true
+	await(t, h.supervise())
+	if gone() {
+		t.Error("the run directory of a host that lives was removed")
+	}
+	killHost(t, host)
+	if gone() {
+		t.Error("the host removed it, although it was killed")
+	}
+	if err := os.Chtimes(left[0], old, old); err != nil {
+		t.Fatal(err)
+	}
+	await(t, h.supervise())
+	if !gone() {
+		t.Error("the old run directory is left")
 	}
 }

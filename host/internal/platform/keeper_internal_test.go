@@ -236,7 +236,7 @@ func TestKeeperStopped(t *testing.T) {
 		if err := <-first; !errors.Is(err, errInterrupted) {
 			t.Errorf("one that was replaced: %v", err)
 		}
-		keep(t, k, time.Minute)
+		keep(t, k, 5*time.Second) // before it has settled
 		if err := <-second; !errors.Is(err, errInterrupted) {
 			t.Errorf("one whose turn was ended: %v", err)
 		}

@@ -3,6 +3,7 @@ package platform_test
 import (
 	"context"
 	"os"
+	"strconv"
 	"strings"
 	"syscall"
 	"testing"
@@ -17,9 +18,7 @@ func TestCloseWhileFrozen(t *testing.T) {
 	h.hold.Times = platform.Times{Drain: 100 * time.Millisecond, Stop: 200 * time.Millisecond, Ping: time.Hour}
 	s := h.supervise()
 	await(t, s)
-	if err := syscall.Kill(s.States()[0].PID, syscall.SIGSTOP); err != nil {
-		t.Fatal(err)
-	}
+	freeze(t, s.States()[0].PID)
 	began := time.Now()
 	if err := s.Close(t.Context()); err != nil {
 		t.Error(err)
@@ -34,9 +33,7 @@ func TestCloseInAHurry(t *testing.T) {
 	h := developed(t)
 	s := h.supervise()
 	await(t, s)
-	if err := syscall.Kill(s.States()[0].PID, syscall.SIGSTOP); err != nil {
-		t.Fatal(err)
-	}
+	freeze(t, s.States()[0].PID)
 	ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
 	defer cancel()
 	began := time.Now()
@@ -45,6 +42,64 @@ func TestCloseInAHurry(t *testing.T) {
 	}
 	if took := time.Since(began); took > 3*time.Second {
 		t.Errorf("it took %v", took)
+	}
+}
+
+// A plugin that stays when it is asked to go, whatever the signal, is killed.
+func TestCloseWhileItStays(t *testing.T) {
+	t.Parallel()
+	h := developed(t)
+	h.hold.Times = platform.Times{Drain: 100 * time.Millisecond}
+	s := h.supervise()
+	await(t, s)
+	h.control("mode", "stay")
+	began := time.Now()
+	if err := s.Close(t.Context()); err != nil {
+		t.Error(err)
+	}
+	if took := time.Since(began); took > 5*time.Second {
+		t.Errorf("it took %v", took)
+	}
+	if len(h.noted("stays")) != 1 {
+		t.Error("it did not stay")
+	}
+}
+
+// What a plugin started in its own group ends with it, however it ends.
+func TestChildrenGoWithThePlugin(t *testing.T) {
+	t.Parallel()
+	for name, end := range map[string]func(*testing.T, *platform.Supervisor){
+		"stopped": func(t *testing.T, s *platform.Supervisor) {
+			if err := s.Close(t.Context()); err != nil {
+				t.Error(err)
+			}
+		},
+		"killed": func(t *testing.T, s *platform.Supervisor) {
+			if err := syscall.Kill(s.States()[0].PID, syscall.SIGKILL); err != nil {
+				t.Fatal(err)
+			}
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			h := developed(t)
+			h.control("mode", "children")
+			s := h.supervise()
+			await(t, s)
+			children := h.noted("children")
+			h.control("mode", "")
+			if len(children) != 3 {
+				t.Fatalf("children: %v", children)
+			}
+			end(t, s)
+			for _, child := range children {
+				pid, err := strconv.Atoi(child)
+				if err != nil {
+					t.Fatal(err)
+				}
+				eventually(t, "the child is gone", func() bool { return !alive(pid) })
+			}
+		})
 	}
 }
 

@@ -94,6 +94,9 @@ func newHouse(t *testing.T) *house {
 				t.Errorf("plugin process %d is left", pid)
 			}
 		}
+		for _, pid := range h.below() {
+			t.Errorf("process %d is left, which a plugin started", pid)
+		}
 	})
 	if err := os.Mkdir(filepath.Join(h.dir, "fault"), 0o700); err != nil {
 		t.Fatal(err)
@@ -170,6 +173,28 @@ func (h *house) starts() []int {
 			h.t.Fatal(err)
 		}
 		pids = append(pids, pid)
+	}
+	return pids
+}
+
+// below are the processes that have a run directory of the house in their
+// environment: plugins, and what they started.
+func (h *house) below() []int {
+	h.t.Helper()
+	entries, err := os.ReadDir("/proc")
+	if err != nil {
+		h.t.Fatal(err)
+	}
+	var pids []int
+	for _, entry := range entries {
+		pid, err := strconv.Atoi(entry.Name())
+		if err != nil {
+			continue
+		}
+		environ, err := os.ReadFile(filepath.Join("/proc", entry.Name(), "environ"))
+		if err == nil && bytes.Contains(environ, []byte("PLUGIN_UNIX_SOCKET_DIR="+h.run+"/")) && alive(pid) {
+			pids = append(pids, pid)
+		}
 	}
 	return pids
 }
@@ -263,6 +288,18 @@ func eventually(t *testing.T, what string, is func() bool) {
 			t.Fatalf("it did not come about that %s", what)
 		}
 	}
+}
+
+// freeze stops a process and waits until all its threads stand still.
+func freeze(t *testing.T, pid int) {
+	t.Helper()
+	if err := syscall.Kill(pid, syscall.SIGSTOP); err != nil {
+		t.Fatal(err)
+	}
+	eventually(t, "all its threads stand still", func() bool {
+		stat, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
+		return err == nil && bytes.Contains(stat, []byte(") T "))
+	})
 }
 
 // alive says whether the process runs; one that ended and was not reaped does not.

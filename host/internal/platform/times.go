@@ -9,7 +9,7 @@ type Times struct {
 	Describe   time.Duration // default 10 s
 	Configure  time.Duration // default 60 s
 	Ping       time.Duration // between two questions whether the plugin lives; default 1 s
-	Answer     time.Duration // to such a question, else it is killed; default 3.5 s
+	Answer     time.Duration // to such a question, else it is killed; default 3 s
 	Settle     time.Duration // Ready for less is a failed start; default 10 s
 	Reset      time.Duration // Ready for so long makes the next restart immediate; default 60 s
 	BackoffMin time.Duration // second restart; default 1 s
@@ -27,7 +27,7 @@ func (t Times) withDefaults() Times {
 		{&t.Describe, 10 * time.Second},
 		{&t.Configure, 60 * time.Second},
 		{&t.Ping, time.Second},
-		{&t.Answer, 3500 * time.Millisecond},
+		{&t.Answer, 3 * time.Second},
 		{&t.Settle, 10 * time.Second},
 		{&t.Reset, 60 * time.Second},
 		{&t.BackoffMin, time.Second},
