@@ -56,6 +56,7 @@ at the working directory.`,
 	flags.StringVar(&f.plan, "plan", "", "carry out the plan in `FILE` (of --dry-run -o json), or refuse with exit code 9")
 	flags.BoolVar(&f.dryRun, "dry-run", false, "show what would be done, and do nothing")
 	watchFlags(flags, &f.watch, &f.timeout)
+	s.completeStart(cmd, f)
 	return cmd
 }
 

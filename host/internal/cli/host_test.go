@@ -7,6 +7,7 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"sync"
 	"testing"
 	"time"
 
@@ -52,6 +53,8 @@ application "shop" {
 type testHost struct {
 	env map[string]string // of a command line that reaches it as admin
 	dir string
+
+	processes *plugins
 }
 
 // newHost starts one that ends with the test.
@@ -74,8 +77,9 @@ func newHost(t *testing.T) testHost {
 		Store: store, Platforms: platform, Definitions: config.NewApplications(settings, platform),
 		Checker: health.New(health.Config{}), Bus: doorbell, Log: log, Host: "test", Poll: 50 * time.Millisecond,
 	})
+	processes := &plugins{state: "ready"}
 	serve, err := server.New(server.Config{Listen: "localhost:0", HostName: "test"}, server.Parts{
-		Engine: run, Store: store, Bus: doorbell, Authenticator: rights, Tokens: rights, Plugins: plugins{}, Applications: plugins{},
+		Engine: run, Store: store, Bus: doorbell, Authenticator: rights, Tokens: rights, Plugins: processes, Applications: processes,
 	}, log)
 	check(t, err)
 	check(t, serve.Listen(t.Context()))
@@ -95,7 +99,7 @@ func newHost(t *testing.T) testHost {
 	check(t, err)
 	_, port, err := net.SplitHostPort(serve.Addr().String())
 	check(t, err)
-	return testHost{env: map[string]string{"APM_URL": "http://localhost:" + port, "APM_TOKEN": token}, dir: dir}
+	return testHost{processes: processes, env: map[string]string{"APM_URL": "http://localhost:" + port, "APM_TOKEN": token}, dir: dir}
 }
 
 func check(t *testing.T, err error) {
@@ -106,26 +110,62 @@ func check(t *testing.T, err error) {
 }
 
 // plugins are what the server is told of plugins and applications.
-type plugins struct{}
+type plugins struct {
+	mu    sync.Mutex
+	state string
+	// restart are the states after a restart, and next those that are left of them,
+	// one at each look.
+	restart []string
+	next    []string
+	upgrade func() (apiv1.PluginUpgrade, error)
+}
 
-func (plugins) one() apiv1.Plugin {
+// with changes what is told.
+func (p *plugins) with(change func()) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	change()
+}
+
+func (p *plugins) one() apiv1.Plugin {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	reason := ""
+	if p.state != "ready" {
+		reason = "exit status 7"
+	}
 	return apiv1.Plugin{
-		Platform: "memory", Plugin: "memory", Version: "1.0.0", Path: "/nonexistent", State: "ready", Capabilities: []string{"plan", "cancel", "logs"},
+		Platform: "memory", Plugin: "memory", Version: "1.0.0", Path: "/nonexistent", State: p.state, Reason: reason, PID: 42, Capabilities: []string{"plan", "cancel", "logs"},
 		Spec: []apiv1.SchemaKey{{Name: "content", Type: "string", Required: true, Description: "What it is."}, {Name: "file", Type: "string", Path: true}},
 	}
 }
 
-func (p plugins) Plugins(context.Context) ([]apiv1.Plugin, error) {
+func (p *plugins) Plugins(context.Context) ([]apiv1.Plugin, error) {
 	return []apiv1.Plugin{p.one()}, nil
 }
 
-func (p plugins) Plugin(_ context.Context, name string) (apiv1.Plugin, error) {
+func (p *plugins) Plugin(_ context.Context, name string) (apiv1.Plugin, error) {
 	if name != "memory" {
 		return apiv1.Plugin{}, &deployment.Error{Code: deployment.NotFound, Message: "there is no platform " + name}
 	}
-	return p.one(), nil
+	now := p.one()
+	p.with(func() {
+		if len(p.next) > 0 {
+			p.state, p.next = p.next[0], p.next[1:]
+		}
+	})
+	return now, nil
 }
 
-func (plugins) Restart(context.Context, string) error { return nil }
+func (p *plugins) Restart(context.Context, string) error {
+	p.with(func() { p.state, p.next = "draining", append([]string(nil), p.restart...) })
+	return nil
+}
 
-func (plugins) Applications(context.Context) ([]apiv1.Application, error) { return nil, nil }
+func (p *plugins) Upgrade(context.Context, string) (apiv1.PluginUpgrade, error) { return p.upgrade() }
+
+func (*plugins) Resolve(name string) (string, error) { return name, nil }
+
+func (*plugins) Changes() (<-chan struct{}, func()) { return nil, func() {} }
+
+func (*plugins) Applications(context.Context) ([]apiv1.Application, error) { return nil, nil }

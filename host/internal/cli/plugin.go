@@ -16,9 +16,9 @@ import (
 func newPlugin(s *session) *cobra.Command {
 	return group(&cobra.Command{
 		Use:     "plugin",
-		Short:   "List, inspect and lock plugins",
+		Short:   "List, inspect, restart, upgrade, lock and test plugins",
 		Example: "  apm plugin list\n  apm plugin inspect process\n  apm plugin lock",
-	}, newPluginList(s), newPluginInspect(s), newPluginLock(s), newPluginNew(s), newPluginSDK(s))
+	}, newPluginList(s), newPluginInspect(s), newPluginRestart(s), newPluginUpgrade(s), newPluginLock(s), newPluginTest(s), newPluginNew(s), newPluginSDK(s))
 }
 
 func newPluginList(s *session) *cobra.Command {
@@ -75,6 +75,7 @@ component's spec.`,
 			}
 			return s.print(p, nil, func(g *output.Grid) { showPlugin(g, p) })
 		},
+		ValidArgsFunction: s.completePlatforms,
 	}
 }
 
