@@ -19,9 +19,8 @@ type bench struct {
 	config Config
 	target sdk.Target // without version and spec
 	epoch  uint64
-	texts  []string // everything that people may see
-	used   bool     // something may have been deployed
-	ended  bool     // the case is over, and what it deployed is removed
+	used   bool // something may have been deployed
+	ended  bool // the case is over, and what it deployed is removed
 }
 
 func randomID() string {
@@ -30,15 +29,30 @@ func randomID() string {
 	return hex.EncodeToString(id[:])
 }
 
-func newBench(t T, s *suite) *bench {
+func newBench(t T, s *suite, rule string) *bench {
 	t.Helper()
 	b := &bench{
 		T: t, suite: s, config: s.config, epoch: 10,
 		target: sdk.Target{Application: "conformance-" + randomID()[:6], Environment: "test", Component: "web"},
 	}
+	t.Cleanup(func() { b.explain(rule) })
 	b.restart()
 	t.Cleanup(b.clean)
 	return b
+}
+
+// explain tells an author whose plugin failed what the case is about, and what the
+// plugin had to say.
+func (b *bench) explain(rule string) {
+	b.Helper()
+	if !b.Failed() {
+		return
+	}
+	b.Logf("the plugin protocol says: %s", rule)
+	if _, own := b.T.(*check); own || b.session == nil {
+		return // its result has the log
+	}
+	b.Logf("the end of the plugin's log:\n%s", oneLine(b.logs()))
 }
 
 // restart starts the plugin, again if need be, with an empty data directory.
@@ -120,8 +134,6 @@ func (b *bench) resolve(target sdk.Target) sdk.Release {
 	if err != nil || ds.HasErrors() {
 		b.Fatalf("Resolve of %s: %v %v", target.Version, err, ds)
 	}
-	b.show(release.Digest, release.Revision)
-	b.showMap(release.View)
 	return release
 }
 
@@ -131,8 +143,6 @@ func (b *bench) snapshot() sdk.SnapshotResult {
 	if err != nil {
 		b.Fatalf("Snapshot: %v", err)
 	}
-	b.show(result.Snapshot.Digest, result.Snapshot.Revision)
-	b.showMap(result.Snapshot.View)
 	return result
 }
 
@@ -147,11 +157,6 @@ func (b *bench) probe() sdk.ProbeResult {
 	if err != nil {
 		b.Fatalf("Probe: %v", err)
 	}
-	b.show(result.Revision)
-	b.showMap(result.Addresses)
-	for _, check := range result.Checks {
-		b.show(check.Name, check.Message)
-	}
 	return result
 }
 
@@ -165,21 +170,9 @@ func (b *bench) serving() string {
 	return b.config.Serves(b.T, result.Addresses)
 }
 
-// show remembers a text that people may see.
-func (b *bench) show(texts ...string) { b.texts = append(b.texts, texts...) }
-
-func (b *bench) showMap(m map[string]string) {
-	for key, value := range m {
-		b.show(key, value)
-	}
-}
-
 // wantRefused checks that the plugin itself refused, by the rule that it names.
 func (b *bench) wantRefused(what string, err error, code sdk.Code, reason sdk.Reason) {
 	b.Helper()
-	if err != nil {
-		b.show(err.Error())
-	}
 	if sdk.CodeOf(err) != code || sdk.ReasonOf(err) != reason {
 		b.Errorf("%s: want %s %s, got %s %s: %v", what, code, reason, sdk.CodeOf(err), sdk.ReasonOf(err), err)
 	}

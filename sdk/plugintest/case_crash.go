@@ -47,8 +47,14 @@ func (b *bench) driveOn(r *run) {
 	b.Helper()
 	recovery, err := b.client.Recover(b.ctx(), r.recoverRequest())
 	if err != nil {
-		b.Fatalf("Recover: %v\nits log:\n%s", err, oneLine(b.logs()))
+		b.Fatalf("Recover: %v", err)
 	}
+	b.driveFrom(r, recovery)
+}
+
+// driveFrom goes on from what Recover said.
+func (b *bench) driveFrom(r *run, recovery sdk.Recovery) {
+	b.Helper()
 	switch recovery.Status {
 	case sdk.RecoverNotStarted:
 		handle, err := b.client.Deploy(b.ctx(), r.deployRequest())
@@ -61,7 +67,8 @@ func (b *bench) driveOn(r *run) {
 			r.handle = recovery.Handle
 		}
 	default:
-		b.Fatalf("Recover by id after a kill: status %d: %s", recovery.Status, recovery.Message)
+		b.Fatalf("Recover by id: want NOT_STARTED, RUNNING or FINISHED, got %s: %s\n"+
+			"UNKNOWN is for what nobody can find out; this operation was stamped, or had no effect yet", recoverStatus(recovery.Status), recovery.Message)
 	}
 	b.finish(r)
 }
@@ -89,12 +96,7 @@ func drainWhileBusy(b *bench) {
 	}
 	// Its successor finds the operation and goes on.
 	if b.process != nil {
-		if err := b.process.Shutdown(b.ctx()); err != nil && !errors.Is(err, sdk.ErrPluginGone) {
-			b.Errorf("Shutdown: %v", err)
-		}
-		if _, ended := b.process.Exited(endTimeout); !ended {
-			b.Errorf("the process runs %v after Shutdown", endTimeout)
-		}
+		b.shutdown()
 	}
 	b.stop()
 	b.restart()

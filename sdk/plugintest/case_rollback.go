@@ -16,14 +16,12 @@ func rollbackRestores(b *bench) {
 	b.rollback(before.Snapshot)
 	b.equal("observed digest after the rollback", before.ObservedDigest, b.observed())
 	b.equal("content after the rollback", content, b.serving())
-	healthy := false
-	for _, check := range b.probe().Checks {
-		healthy = healthy || check.Status == sdk.CheckHealthy
-	}
-	if !healthy {
-		b.Error("no check is healthy after the rollback")
-	}
-	// And forward again, with a plugin that has not seen any of it.
+}
+
+// rollbackByAnother has a plugin that has not seen any of it go back.
+func rollbackByAnother(b *bench) {
+	b.deploy(b.v1())
+	content, before := b.serving(), b.snapshot()
 	b.deploy(b.v2())
 	b.stop()
 	b.restart()
@@ -58,29 +56,51 @@ func rollbackToEmpty(b *bench) {
 	if b.snapshot().Snapshot.Empty {
 		b.Error("the snapshot of what runs is empty")
 	}
-	b.listed(true)
 	b.rollback(empty.Snapshot)
 	after := b.snapshot()
 	if !after.Snapshot.Empty {
 		b.Error("something is left after the rollback to nothing")
 	}
 	b.equal("observed digest of nothing", empty.ObservedDigest, after.ObservedDigest)
-	for _, check := range b.probe().Checks {
-		if check.Status == sdk.CheckHealthy || check.Status == sdk.CheckUnknown {
-			b.Errorf("check %q of what is gone: %d, want unhealthy", check.Name, check.Status)
+	b.rollback(empty.Snapshot) // twice is harmless
+}
+
+func inventory(b *bench) {
+	b.listed(false)
+	b.deploy(b.v1())
+	b.listed(true)
+	b.rollback(sdk.Snapshot{Empty: true})
+	b.listed(false)
+}
+
+// probeLooks asks about what runs, and about what is gone: the host has no other eye.
+func probeLooks(b *bench) {
+	b.deploy(b.v1())
+	running := b.probe()
+	healthy := false
+	for _, check := range running.Checks {
+		healthy = healthy || check.Status == sdk.CheckHealthy
+	}
+	if !healthy {
+		b.Errorf("Probe of what runs: no check is HEALTHY: %+v", running.Checks)
+	}
+	b.equal("observed digest of Probe, and that of Snapshot", b.observed(), running.ObservedDigest)
+	b.rollback(sdk.Snapshot{Empty: true})
+	gone := b.probe()
+	for _, check := range gone.Checks {
+		if check.Status != sdk.CheckUnhealthy {
+			b.Errorf("check %q of what is gone: status %d, want UNHEALTHY (%d)", check.Name, check.Status, sdk.CheckUnhealthy)
 		}
 	}
-	b.listed(false)
-	b.rollback(empty.Snapshot) // twice is harmless
+	if len(gone.Checks) == 0 {
+		b.Error("Probe of what is gone: no checks, want one at least that is UNHEALTHY")
+	}
 }
 
 // listed looks for the component in the inventory.
 func (b *bench) listed(want bool) {
 	b.Helper()
-	if !b.suite.description.Capabilities.Inventory {
-		return
-	}
-	for _, installation := range []string{b.suite.installation, ""} {
+	for _, installation := range []string{b.suite.installation, "", "of-somebody-else"} {
 		items, err := b.client.Inventory(b.ctx(), installation)
 		if err != nil {
 			b.Fatalf("Inventory: %v", err)
@@ -96,8 +116,8 @@ func (b *bench) listed(want bool) {
 				b.Errorf("inventory item %+v does not carry our stamps", item)
 			}
 		}
-		if found != want {
-			b.Errorf("in the inventory of %q: %v, want %v", installation, found, want)
+		if want := want && installation != "of-somebody-else"; found != want {
+			b.Errorf("Inventory of the installation %q (\"\" is all) has the component: %v, want %v", installation, found, want)
 		}
 	}
 }
@@ -131,10 +151,6 @@ func (b *bench) plan(request sdk.PlanRequest) sdk.Plan {
 	if err != nil || plan.Diagnostics.HasErrors() {
 		b.Fatalf("Plan: %v %v", err, plan.Diagnostics)
 	}
-	for _, step := range plan.Steps {
-		b.show(step.Resource, step.Action, step.Diff, step.Command, step.Summary)
-	}
-	b.show(plan.NotRestored...)
 	b.equal("observed digest after Plan", before, b.observed())
 	return plan
 }

@@ -1,19 +1,17 @@
 package plugintest
 
 import (
-	"bytes"
 	"crypto/ecdsa"
 	"crypto/elliptic"
 	"encoding/json"
 	"errors"
 	"os"
-	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
 	"github.com/apm-deploy/apm/sdk"
-	"github.com/apm-deploy/apm/sdk/wire"
 )
 
 // endTimeout is how long a process may take to end.
@@ -21,72 +19,69 @@ const endTimeout = 2 * time.Second
 
 func cleanStart(b *bench) {
 	p := b.process
-	socket := strings.Split(p.Line, "|")[3]
-	if filepath.Dir(socket) != p.RunDir {
-		b.Errorf("the socket %q is not in PLUGIN_UNIX_SOCKET_DIR %q", socket, p.RunDir)
+	if socket := p.socket(); filepath.Dir(socket) != p.RunDir {
+		b.Errorf("the socket %q is not in PLUGIN_UNIX_SOCKET_DIR, %q", socket, p.RunDir)
 	}
 	if err := p.Serving(b.ctx()); err != nil {
-		b.Errorf("health service: %v", err)
+		b.Errorf("grpc.health.v1.Health/Check of the service %q: want SERVING, got: %v", "plugin", err)
 	}
 	if !p.plugin.IsCA || p.plugin.VerifyHostname("localhost") != nil {
-		b.Error("the plugin's certificate must be its own authority (CA:true) and name localhost")
+		b.Errorf("the plugin's certificate must be its own authority (CA:true, it is %v) and name localhost (it names %q)",
+			p.plugin.IsCA, p.plugin.DNSNames)
 	}
 	if key, ok := p.plugin.PublicKey.(*ecdsa.PublicKey); !ok || key.Curve != elliptic.P256() {
-		b.Errorf("the plugin's certificate has a %s key, not one of P-256", p.plugin.PublicKeyAlgorithm)
-	}
-	stranger, err := p.dialWithout()
-	if err != nil {
-		b.Fatal(err)
-	}
-	defer stranger.Close()
-	if _, err := stranger.Client().Describe(b.ctx()); err == nil {
-		b.Error("the plugin answers a caller without a client certificate")
+		b.Errorf("the plugin's certificate has a %s key, not one of the curve P-256", p.plugin.PublicKeyAlgorithm)
 	}
 	if err := p.Signal(os.Interrupt); err != nil {
 		b.Fatal(err)
 	}
 	if _, err := b.client.Validate(b.ctx(), nil, nil); err != nil {
-		b.Errorf("after an interrupt, which is the host's to decide about: %v", err)
+		b.Errorf("Validate after an interrupt, which a Ctrl-C sends to all and which is the host's to decide about: %v", err)
 	}
-	if got := p.Stdout(); got != p.Line+"\n" {
-		b.Errorf("standard output has more than the handshake line: %q", oneLine(got))
+	again := b.suite.start(b.T, nil)
+	if again.process.plugin.Equal(p.plugin) {
+		b.Error("two starts have the same certificate: make a fresh one for each process")
 	}
-	if err := p.Shutdown(b.ctx()); err != nil && !errors.Is(err, sdk.ErrPluginGone) {
-		b.Errorf("Shutdown: %v", err)
-	}
-	if _, ended := p.Exited(endTimeout); !ended {
-		b.Errorf("the process runs %v after Shutdown", endTimeout)
-	}
+	b.shutdown()
 	checkLogs(b, p.Logs())
-	startByHand(b)
 }
 
+// shutdown asks the process to end, and waits.
+func (b *bench) shutdown() {
+	b.Helper()
+	if err := b.process.Shutdown(b.ctx()); err != nil && !errors.Is(err, sdk.ErrPluginGone) {
+		b.Errorf("plugin.GRPCController/Shutdown: %v", err)
+	}
+	if _, ended := b.process.Exited(endTimeout); !ended {
+		b.Errorf("the process still runs %v after Shutdown", endTimeout)
+	}
+}
+
+// logLevels are the words of the contract for @level.
+var logLevels = []string{"trace", "debug", "info", "warn", "error"}
+
 // checkLogs wants the keys of the contract in every object. Other lines are not
-// forbidden: a crash of the runtime writes them.
+// forbidden, a crash of the runtime writes them, but not all can be of that kind.
 func checkLogs(b *bench, logs string) {
-	for line := range strings.SplitSeq(logs, "\n") {
+	b.Helper()
+	objects := 0
+	for line := range strings.Lines(logs) {
 		var entry map[string]any
 		if !strings.HasPrefix(line, "{") || json.Unmarshal([]byte(line), &entry) != nil {
 			continue
 		}
+		objects++
 		for _, key := range []string{"@level", "@message", "@timestamp"} {
 			if _, ok := entry[key]; !ok {
-				b.Errorf("log line without %s: %s", key, line)
+				b.Errorf("line of the log without %s: %s", key, line)
 			}
 		}
+		if level, _ := entry["@level"].(string); !slices.Contains(logLevels, level) {
+			b.Errorf("line of the log with @level %q, not one of %q: %s", level, logLevels, line)
+		}
 	}
-}
-
-// startByHand starts the binary without the cookie.
-func startByHand(b *bench) {
-	cmd := exec.CommandContext(b.ctx(), b.config.Command[0], b.config.Command[1:]...)
-	cmd.Env = append([]string{"PATH=" + os.Getenv("PATH"), "HOME=" + os.Getenv("HOME")}, b.config.Env...)
-	var stdout, stderr bytes.Buffer
-	cmd.Stdout, cmd.Stderr = &stdout, &stderr
-	err := cmd.Run()
-	if err == nil || cmd.ProcessState.ExitCode() != 1 || stdout.Len() > 0 || stderr.Len() == 0 {
-		b.Errorf("started without %s: %v, standard output %q, standard error %q; want exit code 1 and how it is meant to be used",
-			wire.Handshake.MagicCookieKey, err, stdout.String(), stderr.String())
+	if logs != "" && objects == 0 {
+		b.Errorf("the log, standard error, has no line that is a JSON object: %q", oneLine(logs))
 	}
 }
 
@@ -97,15 +92,70 @@ func configureOnce(b *bench) {
 	_, err = fresh.client.Probe(b.ctx(), sdk.ProbeRequest{Target: b.target})
 	b.wantRefused("Probe before Configure", err, sdk.FailedPrecondition, sdk.ReasonNotConfigured)
 	if _, err := fresh.client.Validate(b.ctx(), nil, nil); err != nil {
-		b.Errorf("Validate before Configure: %v", err)
+		b.Errorf("Validate before Configure: want an answer, got %v", err)
 	}
 }
 
+// openStream opens a stream that lives for as long as the plugin. A call like it is
+// what a server that ends gracefully would wait for.
+func (b *bench) openStream() {
+	b.Helper()
+	heard := make(chan struct{}, 1)
+	ctx := b.ctx()
+	ended := make(chan error, 1)
+	client := b.client
+	go func() {
+		ended <- client.Health(ctx, func(sdk.Health) error {
+			select {
+			case heard <- struct{}{}:
+			default:
+			}
+			return nil
+		})
+	}()
+	b.Cleanup(func() { <-ended })
+	if !b.suite.configurable() {
+		return // it is refused, and the process must end all the same
+	}
+	select {
+	case <-heard:
+	case err := <-ended:
+		ended <- err
+		b.Fatalf("Health: the stream ended: %v", err)
+	case <-ctx.Done():
+		b.Fatalf("Health: nothing within %v", b.config.Timeout)
+	}
+}
+
+func shutdownEnds(b *bench) {
+	b.openStream()
+	b.shutdown()
+}
+
 func lifelineCloses(b *bench) {
+	b.openStream()
 	if err := b.process.CloseLifeline(); err != nil {
 		b.Fatal(err)
 	}
 	if _, ended := b.process.Exited(endTimeout); !ended {
-		b.Errorf("the process runs %v after its host is gone", endTimeout)
+		b.Errorf("the process still runs %v after its host is gone", endTimeout)
 	}
+}
+
+// stdoutStaysClean looks after a whole life: what is buffered comes at the end.
+func stdoutStaysClean(b *bench) {
+	if b.config.SpecV1 != nil && b.suite.configurable() {
+		spec := b.config.SpecV1
+		if b.config.SpecChatty != nil {
+			spec = b.config.SpecChatty
+		}
+		b.deploy(b.at("v1", spec))
+		b.rollback(sdk.Snapshot{Empty: true})
+	}
+	b.shutdown()
+	b.process.outRead()
+	if got := b.process.Stdout(); got != b.process.Line+"\n" {
+		b.Errorf("standard output: want the handshake line alone, got also: %q", oneLine(strings.TrimPrefix(got, b.process.Line+"\n")))
+	}
+	b.used = false
 }

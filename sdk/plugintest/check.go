@@ -39,7 +39,9 @@ type Result struct {
 // A Config that is wrong is the failure of the first case.
 func Check(ctx context.Context, config Config, told func(Result)) []Result {
 	var results []Result
-	newSuite(ctx, config).run(func(name string, run func(T)) {
+	whole := &check{name: "the suite", ctx: ctx}
+	defer whole.cleanUp()
+	newSuite(ctx, config).run(whole, func(name string, run func(T)) {
 		result := checkOne(ctx, name, run)
 		results = append(results, result)
 		if told != nil {

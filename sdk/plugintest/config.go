@@ -33,8 +33,12 @@ type Config struct {
 	// is needed where the plugin is not staged. Optional.
 	SpecSlow []byte
 	// SpecChatty is a spec whose deploy writes at least 10,000 lines and then comes
-	// up. Optional.
+	// up. Where its last lines have a byte that is no UTF-8, 0xff, what becomes of it
+	// is looked at too. Optional.
 	SpecChatty []byte
+	// SpecFailing is a spec that Validate and Resolve accept and whose deploy fails by
+	// itself within Timeout. Optional.
+	SpecFailing []byte
 
 	// ChangeFiles changes everything that SpecV1 names (files, tags, artifacts) and
 	// restores it by t.Cleanup. Optional.
@@ -42,6 +46,10 @@ type Config struct {
 	// ChangeLive changes what runs behind the plugin's back, as a person would on
 	// the platform. Optional.
 	ChangeLive func(t T, target sdk.Target)
+	// Prune removes what the platform keeps beside what runs, as its own bound on
+	// what is kept would in time: content that only a snapshot of what ran before
+	// still needs. Optional.
+	Prune func(t T, target sdk.Target)
 	// Serves asks the running component, at its addresses, which content it is: a
 	// body that differs between SpecV1 and SpecV2. Where traffic is split by
 	// connection, it must use a fresh one. Optional; without it the

@@ -26,7 +26,7 @@ func (b *bench) startDeploy(target sdk.Target, release sdk.Release, operation sd
 	var err error
 	b.used = true
 	if r.handle, err = b.client.Deploy(b.ctx(), r.deployRequest()); err != nil {
-		b.Fatalf("Deploy of %s: %v\nits log:\n%s", target.Version, err, oneLine(b.logs()))
+		b.Fatalf("Deploy of %s: %v", target.Version, err)
 	}
 	return r
 }
@@ -48,7 +48,7 @@ func (b *bench) startRollback(snapshot sdk.Snapshot, operation sdk.Operation) *r
 		Operation: operation, Target: b.target, Snapshot: snapshot, Reason: "conformance",
 	})
 	if err != nil {
-		b.Fatalf("Rollback: %v\nits log:\n%s", err, oneLine(b.logs()))
+		b.Fatalf("Rollback: %v", err)
 	}
 	return r
 }
@@ -74,8 +74,8 @@ func (b *bench) finish(r *run) {
 	b.Helper()
 	b.follow(r, func(event sdk.Event) error { return b.promoteWhenUp(r, event, 100) })
 	if r.outcome.Result != sdk.ResultSucceeded {
-		b.Fatalf("operation %s of %s ended with result %d: %s %+v\nits log:\n%s", r.operation.ID, r.target.Version,
-			r.outcome.Result, r.outcome.Message, r.outcome.Failure, oneLine(b.logs()))
+		b.Fatalf("operation %s of %s: want SUCCEEDED, got %s: %s %+v", r.operation.ID, r.target.Version,
+			result(r.outcome.Result), r.outcome.Message, r.outcome.Failure)
 	}
 }
 
@@ -110,7 +110,7 @@ var errStop = errors.New("seen enough")
 func (b *bench) follow(r *run, each func(sdk.Event) error) {
 	b.Helper()
 	if err := b.watch(b.ctx(), r, nil, each); err != nil {
-		b.Fatalf("Watch of operation %s: %v\nits log:\n%s", r.operation.ID, err, oneLine(b.logs()))
+		b.Fatalf("Watch of operation %s: %v", r.operation.ID, err)
 	}
 }
 
@@ -134,7 +134,6 @@ func (b *bench) watch(ctx context.Context, r *run, token []byte, each func(sdk.E
 			}
 			r.outcome = event.Outcome
 			r.events = append(r.events, event)
-			b.showEvent(event)
 			if err := each(event); err != nil {
 				return err
 			}
@@ -145,24 +144,6 @@ func (b *bench) watch(ctx context.Context, r *run, token []byte, each func(sdk.E
 		return nil
 	}
 	return err
-}
-
-func (b *bench) showEvent(event sdk.Event) {
-	switch {
-	case event.State != nil:
-		b.show(event.State.Message)
-		for _, resource := range event.State.Resources {
-			b.show(resource.Name, resource.Reason, resource.Message)
-		}
-	case event.Resource != nil:
-		b.show(event.Resource.Name, event.Resource.Reason, event.Resource.Message)
-	case event.Drift != nil:
-		b.show(event.Drift.Message, event.Drift.By)
-	case event.Outcome != nil:
-		b.show(event.Outcome.Message)
-		b.showMap(event.Outcome.Outputs)
-		b.showMap(event.Outcome.Addresses)
-	}
 }
 
 func ignore(sdk.Event) error { return nil }
@@ -186,7 +167,7 @@ func (b *bench) untilCandidate(r *run, percent int) *sdk.Candidate {
 		return nil
 	})
 	if err != nil || found == nil {
-		b.Fatalf("wait for the candidate at %d %%: %v\nits log:\n%s", percent, err, oneLine(b.logs()))
+		b.Fatalf("wait for the candidate at %d %%: %v", percent, err)
 	}
 	return found
 }
@@ -195,15 +176,19 @@ func (b *bench) untilCandidate(r *run, percent int) *sdk.Candidate {
 // candidate that waits, or SpecSlow.
 func (b *bench) lasting() *run {
 	b.Helper()
-	if b.suite.description.Capabilities.Staged {
-		target := b.v2()
-		r := b.startDeploy(target, b.resolve(target), b.operation(sdk.OperationDeploy))
+	r := b.startLasting()
+	if r.operation.Staged {
 		b.untilCandidate(r, 0)
-		return r
 	}
-	if b.config.SpecSlow == nil {
-		b.Skip("needs an operation that stays under way: the plugin is not staged, and there is no SpecSlow")
+	return r
+}
+
+// startLasting does not wait for the candidate.
+func (b *bench) startLasting() *run {
+	b.Helper()
+	target := b.v2()
+	if !b.suite.description.Capabilities.Staged {
+		target = b.at("slow", b.config.SpecSlow) // the case needs it
 	}
-	target := b.at("slow", b.config.SpecSlow)
 	return b.startDeploy(target, b.resolve(target), b.operation(sdk.OperationDeploy))
 }

@@ -19,6 +19,9 @@ import (
 	"github.com/apm-deploy/apm/sdk/wire"
 )
 
+// envSocketDir names the directory in which a plugin makes its socket.
+const envSocketDir = "PLUGIN_UNIX_SOCKET_DIR"
+
 // startTimeout bounds the time to the handshake line.
 const startTimeout = 20 * time.Second
 
@@ -30,12 +33,14 @@ type Process struct {
 
 	conn     *wire.Conn
 	plugin   *x509.Certificate
+	host     tls.Certificate // the client certificate that it was given
 	cmd      *exec.Cmd
 	lifeline *os.File
 	stdout   output
 	stderr   output
 	exited   chan struct{}
-	silent   chan struct{} // nobody has its outputs open any more
+	outEnded chan struct{} // all of standard output was read
+	errEnded chan struct{} // and of standard error
 }
 
 // output collects what a process writes.
@@ -68,40 +73,14 @@ func Start(t T, command []string, env ...string) *Process {
 }
 
 func start(t T, command, env []string) (*Process, error) {
-	p := &Process{exited: make(chan struct{}), silent: make(chan struct{})}
-	if c, ok := t.(*check); ok {
-		c.keepLog(p.Logs)
-	}
-	runDir, err := os.MkdirTemp("", "apm") //nolint:usetesting // the path of a socket must be short
-	if err != nil {
-		return p, err
-	}
-	p.RunDir = runDir
-	t.Cleanup(func() { _ = os.RemoveAll(runDir) })
-	certificate, pem, err := wire.NewCertificate()
-	if err != nil {
-		return p, err
-	}
-	p.cmd = exec.CommandContext(context.Background(), command[0], command[1:]...)
-	p.cmd.Env = append([]string{
-		"PATH=" + os.Getenv("PATH"), "HOME=" + os.Getenv("HOME"), "TMPDIR=" + os.TempDir(),
-		wire.Handshake.MagicCookieKey + "=" + wire.Handshake.MagicCookieValue,
-		"PLUGIN_PROTOCOL_VERSIONS=1", wire.EnvClientCert + "=" + pem, "PLUGIN_UNIX_SOCKET_DIR=" + runDir,
-		"APM_PLUGIN_LIFELINE_FD=3", "APM_PLUGIN_LOG_LEVEL=debug",
-	}, env...)
-	first, err := p.run(t)
+	p, first, err := launch(t, command, env)
 	if err != nil {
 		return p, err
 	}
 	select {
 	case p.Line = <-first:
 	case <-p.exited:
-		p.hearOut()
-		select {
-		case p.Line = <-first: // and what is wrong with it says more than that it has ended
-		default:
-			return p, fmt.Errorf("exit before the handshake: %v", p.cmd.ProcessState)
-		}
+		return p, fmt.Errorf("exit before the handshake: %v", p.cmd.ProcessState)
 	case <-time.After(startTimeout):
 		return p, fmt.Errorf("no handshake line within %v", startTimeout)
 	}
@@ -109,12 +88,40 @@ func start(t T, command, env []string) (*Process, error) {
 	if err != nil {
 		return p, err
 	}
-	p.conn, err = wire.Dial(socket, tlsConfig(p.plugin, certificate))
+	p.conn, err = wire.Dial(socket, p.tls())
 	if err != nil {
 		return p, err
 	}
 	t.Cleanup(func() { _ = p.conn.Close() })
 	return p, nil
+}
+
+// launch starts the process in the environment of the contract, to which env is
+// added, and hands out its first line.
+func launch(t T, command, env []string) (*Process, <-chan string, error) {
+	p := &Process{exited: make(chan struct{}), outEnded: make(chan struct{}), errEnded: make(chan struct{})}
+	if c, ok := t.(*check); ok {
+		c.keepLog(p.Logs)
+	}
+	runDir, err := os.MkdirTemp("", "apm") //nolint:usetesting // the path of a socket must be short
+	if err != nil {
+		return p, nil, err
+	}
+	p.RunDir = runDir
+	t.Cleanup(func() { _ = os.RemoveAll(runDir) })
+	var pem string
+	if p.host, pem, err = wire.NewCertificate(); err != nil {
+		return p, nil, err
+	}
+	p.cmd = exec.CommandContext(context.Background(), command[0], command[1:]...)
+	p.cmd.Env = append([]string{
+		"PATH=" + os.Getenv("PATH"), "HOME=" + os.Getenv("HOME"), "TMPDIR=" + os.TempDir(),
+		wire.Handshake.MagicCookieKey + "=" + wire.Handshake.MagicCookieValue,
+		"PLUGIN_PROTOCOL_VERSIONS=1", wire.EnvClientCert + "=" + pem, envSocketDir + "=" + runDir,
+		"APM_PLUGIN_LIFELINE_FD=3", "APM_PLUGIN_LOG_LEVEL=debug",
+	}, env...)
+	first, err := p.run(t)
+	return p, first, err
 }
 
 // run starts the command and returns its first line. The process lives until the
@@ -145,12 +152,14 @@ func (p *Process) run(t T) (<-chan string, error) {
 	}
 	first := make(chan string, 1)
 	var readers sync.WaitGroup
-	readers.Go(func() { copyOutput(&p.stdout, outRead, first) })
-	readers.Go(func() { copyOutput(&p.stderr, errRead, nil) })
-	go func() {
-		defer close(p.silent)
-		readers.Wait()
-	}()
+	readers.Go(func() {
+		defer close(p.outEnded)
+		copyOutput(&p.stdout, outRead, first)
+	})
+	readers.Go(func() {
+		defer close(p.errEnded)
+		copyOutput(&p.stderr, errRead, nil)
+	})
 	go func() {
 		defer close(p.exited)
 		_ = p.cmd.Wait() // the exit code is asked for where it matters
@@ -160,18 +169,9 @@ func (p *Process) run(t T) (<-chan string, error) {
 		p.Kill()
 		_ = outRead.Close()
 		_ = errRead.Close()
-		<-p.silent
+		readers.Wait()
 	})
 	return first, nil
-}
-
-// hearOut waits for the last words of a process that has ended. What it started
-// may hold its outputs open for longer.
-func (p *Process) hearOut() {
-	select {
-	case <-p.silent:
-	case <-time.After(endTimeout):
-	}
 }
 
 func copyOutput(to io.Writer, from io.Reader, first chan<- string) {
@@ -208,9 +208,22 @@ func (p *Process) readHandshake() (socket string, err error) {
 // Client returns the platform.
 func (p *Process) Client(options ...wire.ClientOption) *wire.Client { return p.conn.Client(options...) }
 
-// dialWithout connects without a client certificate.
-func (p *Process) dialWithout() (*wire.Conn, error) {
-	return wire.Dial(strings.Split(p.Line, "|")[3], tlsConfig(p.plugin, []tls.Certificate{}...))
+// socket is where it serves.
+func (p *Process) socket() string { return strings.Split(p.Line, "|")[3] }
+
+// tls is the host's side of the connection.
+func (p *Process) tls() *tls.Config { return tlsConfig(p.plugin, p.host) }
+
+// outRead waits for the end of standard output, and errRead for that of standard
+// error; not for long: what the plugin started may hold them open.
+func (p *Process) outRead() { waitBriefly(p.outEnded) }
+func (p *Process) errRead() { waitBriefly(p.errEnded) }
+
+func waitBriefly(ended <-chan struct{}) {
+	select {
+	case <-ended:
+	case <-time.After(endTimeout):
+	}
 }
 
 // Serving asks the health service.

@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"time"
 
+	pluginv1 "github.com/apm-deploy/apm/api/plugin/v1"
 	"github.com/apm-deploy/apm/sdk"
 	"github.com/apm-deploy/apm/sdk/wire"
 )
@@ -18,8 +19,9 @@ const heartbeatForTests = 200 * time.Millisecond
 // session is one start of the plugin.
 type session struct {
 	client  *wire.Client
-	rude    *wire.Client // without limits
-	process *Process     // nil within this process
+	rude    *wire.Client            // without limits
+	raw     pluginv1.PlatformClient // what no client of ours would send or hide
+	process *Process                // nil within this process
 	logs    func() string
 	stop    func() // ends it without any grace
 }
@@ -31,11 +33,13 @@ func (s *suite) start(t T, wrap func(sdk.Platform) sdk.Platform) *session {
 	if !s.process {
 		return s.startWithin(t, wrap)
 	}
-	env := append([]string{"APM_PLUGIN_HEARTBEAT=" + heartbeatForTests.String()}, s.config.Env...)
-	process := Start(t, s.config.Command, env...)
-	return &session{
-		client: process.Client(), rude: process.Client(wire.WithoutLimits()), process: process, logs: process.Logs, stop: process.Kill,
-	}
+	process := Start(t, s.config.Command, s.env()...)
+	return s.session(process.conn, &session{process: process, logs: process.Logs, stop: process.Kill})
+}
+
+// env is what the suite adds to the environment of the contract.
+func (s *suite) env() []string {
+	return append([]string{"APM_PLUGIN_HEARTBEAT=" + heartbeatForTests.String()}, s.config.Env...)
 }
 
 // startWithin serves the plugin within this process, over real gRPC.
@@ -72,7 +76,19 @@ func (s *suite) startWithin(t T, wrap func(sdk.Platform) sdk.Platform) *session 
 		stop()
 	}
 	t.Cleanup(end)
-	return &session{client: conn.Client(), rude: conn.Client(wire.WithoutLimits()), logs: out.String, stop: end}
+	if c, ok := t.(*check); ok {
+		c.keepLog(out.String)
+	}
+	return s.session(conn, &session{logs: out.String, stop: end})
+}
+
+// session completes what was started with its clients, to which the suite listens.
+func (s *suite) session(conn *wire.Conn, session *session) *session {
+	s.logs = append(s.logs, session.logs)
+	tapped := s.tap.conn(conn.Raw())
+	session.client, session.rude = wire.NewClient(tapped), wire.NewClient(tapped, wire.WithoutLimits())
+	session.raw = pluginv1.NewPlatformClient(tapped)
+	return session
 }
 
 // configure hands the platform over, with a data directory that is new.
@@ -86,7 +102,7 @@ func (s *suite) configure(ctx context.Context, t T, session *session) {
 		Platform: "conformance", Config: config, HostVersion: "0.0.0", InstallationID: s.installation, DataDir: t.TempDir(),
 	})
 	if err != nil {
-		t.Fatalf("Configure: %v\nits log:\n%s", err, session.logs())
+		t.Fatalf("Configure: %v", err)
 	}
 	if ds.HasErrors() {
 		t.Fatalf("Configure: %v", ds)

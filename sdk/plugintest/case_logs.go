@@ -1,0 +1,131 @@
+package plugintest
+
+import (
+	"context"
+	"errors"
+	"strings"
+	"time"
+
+	"github.com/apm-deploy/apm/sdk"
+)
+
+// chattyLines is what SpecChatty writes at the least.
+const chattyLines = 10_000
+
+// slowReader: a reader that sleeps gets the outcome, and is told what it missed.
+func slowReader(b *bench) {
+	target := b.at("chatty", b.config.SpecChatty)
+	r := b.startDeploy(target, b.resolve(target), b.operation(sdk.OperationDeploy))
+	lines, dropped := uint64(0), uint64(0)
+	pauses := 20
+	b.follow(r, func(event sdk.Event) error {
+		if event.Log != nil {
+			lines++
+		}
+		dropped += event.DroppedLogLines
+		if pauses > 0 {
+			pauses--
+			<-time.After(50 * time.Millisecond)
+		}
+		return b.promoteWhenUp(r, event, 100)
+	})
+	b.succeeded("a deploy that writes much, with a slow reader", r)
+	if lines == 0 || lines+dropped < chattyLines {
+		b.Errorf("%d log lines arrived and %d were dropped: the rest of %d got lost without being counted", lines, dropped, chattyLines)
+	}
+	b.Logf("%d lines arrived, %d were dropped", lines, dropped)
+}
+
+// tailLines is how many of the last lines are asked for.
+const tailLines = 10
+
+// readLogs reads what a component wrote: that of SpecChatty where there is one, which
+// has surely written something.
+func readLogs(b *bench) {
+	target, wrote := b.v1(), b.config.SpecChatty != nil
+	if wrote {
+		target = b.at("chatty", b.config.SpecChatty)
+	}
+	r := b.deploy(target)
+	all := b.lines(sdk.LogsRequest{Target: r.target, Handle: r.handle})
+	last := b.lines(sdk.LogsRequest{Target: r.target, Handle: r.handle, Tail: tailLines})
+	switch {
+	case len(last) > tailLines:
+		b.Errorf("Logs with a tail of %d: %d lines in all messages together", tailLines, len(last))
+	case wrote && len(all) == 0:
+		b.Errorf("Logs of a component that wrote %d lines: none", chattyLines)
+	case wrote && len(last) < min(tailLines, len(all)):
+		b.Errorf("Logs with a tail of %d of a component that has %d: %d lines", tailLines, len(all), len(last))
+	}
+	if wrote && len(last) > 0 && len(all) > 0 && last[len(last)-1].Line != all[len(all)-1].Line {
+		b.Errorf("Logs with a tail of %d: the last line is %q, and that of all lines is %q", tailLines, last[len(last)-1].Line, all[len(all)-1].Line)
+	}
+	for _, line := range all {
+		if strings.ContainsAny(line.Line, "\r\n") {
+			b.Errorf("Logs: more than one line in a line: %q", oneLine(line.Line))
+			break
+		}
+	}
+	ctx, cancel := context.WithCancel(b.ctx())
+	followed := make(chan error, 1)
+	client := b.client
+	go func() {
+		followed <- client.Logs(ctx, sdk.LogsRequest{Target: r.target, Handle: r.handle, Follow: true},
+			func(...sdk.LogLine) error { return nil })
+	}()
+	select {
+	case err := <-followed:
+		b.Errorf("Logs that follow ended by themselves: %v", err)
+		followed <- err
+	case <-time.After(2 * heartbeatForTests):
+	}
+	cancel()
+	if err := ends(b, "Logs that follow, after their context", followed); !errors.Is(err, context.Canceled) {
+		b.Errorf("Logs that follow, after their context: %v", err)
+	}
+}
+
+// lines reads logs to their end.
+func (b *bench) lines(request sdk.LogsRequest) []sdk.LogLine {
+	b.Helper()
+	var all []sdk.LogLine
+	err := b.client.Logs(b.ctx(), request, func(lines ...sdk.LogLine) error {
+		all = append(all, lines...)
+		return nil
+	})
+	if err != nil {
+		b.Fatalf("Logs: %v", err)
+	}
+	return all
+}
+
+// badLines looks for the lines of SpecChatty that are no UTF-8. gRPC refuses a whole
+// message for one of them.
+func badLines(b *bench) {
+	target := b.at("chatty", b.config.SpecChatty)
+	r := b.startDeploy(target, b.resolve(target), b.operation(sdk.OperationDeploy))
+	repaired := 0
+	look := func(line string) {
+		if strings.ContainsRune(line, '\uFFFD') {
+			repaired++
+		}
+	}
+	b.follow(r, func(event sdk.Event) error {
+		if event.Log != nil {
+			look(event.Log.Line)
+		}
+		return b.promoteWhenUp(r, event, 100)
+	})
+	b.succeeded("a deploy that writes bytes that are no UTF-8", r)
+	if b.suite.description.Capabilities.Logs {
+		for _, line := range b.lines(sdk.LogsRequest{Target: r.target, Handle: r.handle}) {
+			look(line.Line)
+		}
+	}
+	for _, what := range b.suite.tap.refused() {
+		b.Error(what)
+	}
+	if repaired == 0 && !b.Failed() {
+		b.Skip("needs a line that is no UTF-8: have SpecChatty write one with the byte 0xff at its end (it arrives as U+FFFD)")
+	}
+}
