@@ -14,7 +14,6 @@ import (
 	"github.com/apm-deploy/apm/sdk"
 	"github.com/apm-deploy/apm/sdk/plugintest"
 	"github.com/apm-deploy/apm/sdk/plugintest/fake"
-	"github.com/apm-deploy/apm/sdk/serve"
 )
 
 // envFault has TestFakeWithin run a fake that breaks a rule.
@@ -23,7 +22,7 @@ const envFault = "APM_TEST_FAULT"
 // TestMain is the fake plugin too: the suite starts this binary again as one.
 func TestMain(m *testing.M) {
 	if os.Getenv("APM_TEST_FAKE") != "" {
-		os.Exit(serve.Main(fake.Plugin())) //nolint:forbidigo // the main of a plugin
+		os.Exit(fake.Main()) //nolint:forbidigo // the main of a plugin
 	}
 	m.Run()
 }
@@ -41,6 +40,10 @@ func encode(t *testing.T, v map[string]any) []byte {
 func config(t *testing.T, fault string) plugintest.Config {
 	t.Helper()
 	root := t.TempDir()
+	faults := map[string]any{}
+	if fault != "" {
+		faults["break"] = map[string]any{"rule": fault}
+	}
 	write := func(name, text string) string {
 		path := filepath.Join(root, name)
 		if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
@@ -50,7 +53,7 @@ func config(t *testing.T, fault string) plugintest.Config {
 	}
 	v1, v2 := write("v1", "one"), write("v2", "two")
 	return plugintest.Config{
-		Platform:   encode(t, map[string]any{"root": root, "secret": "canary-platform", "fault": fault}),
+		Platform:   encode(t, map[string]any{"root": root, "secret": "canary-platform", "fault": faults}),
 		SpecV1:     encode(t, map[string]any{"file": v1, "secret": "canary-one"}),
 		SpecV2:     encode(t, map[string]any{"file": v2, "secret": "canary-two"}),
 		SpecBad:    encode(t, map[string]any{"file": v1, "lines": -1}),
@@ -116,7 +119,7 @@ func TestSuiteFindsFaults(t *testing.T) {
 		"eager":     "staged: no traffic before promote",
 		"forgetful": "cancel during deploy, then recover",
 		"token":     "watch: expired token",
-		"stateless": "watch: state first, outcome last, again",
+		"stateless": "watch: state first",
 		"goroutine": "no goroutine left",
 		"blind":     "watch: drift",
 		"twice":     "deploy twice with the same id",

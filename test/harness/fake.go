@@ -2,8 +2,6 @@ package harness
 
 import (
 	"fmt"
-	"os"
-	"path/filepath"
 	"strings"
 
 	"github.com/apm-deploy/apm/sdk"
@@ -130,26 +128,43 @@ func (f *Fake) PID() int {
 	return p.PID
 }
 
+// Inject has the platform misbehave from now on, also while its process runs:
+// block is what a block fault of that label would hold. See docs/fault-injection.md.
+func (f *Fake) Inject(label string, block map[string]any) {
+	f.host.t.Helper()
+	if err := fake.Inject(f.Root, label, block); err != nil {
+		f.host.t.Fatal(err)
+	}
+}
+
+// Relent takes faults back; without labels all of them, also those of config.hcl.
+func (f *Fake) Relent(labels ...string) {
+	f.host.t.Helper()
+	if err := fake.Relent(f.Root, labels...); err != nil {
+		f.host.t.Fatal(err)
+	}
+}
+
+// FakeBinary writes another binary of the fake plugin below the home: a later
+// version, one that cannot start, one that can do less.
+func (h *Host) FakeBinary(name string, v fake.Variant) string {
+	h.t.Helper()
+	h.mkdir("bin")
+	path := h.Path("bin/" + name)
+	if err := fake.Vary(Binary(h.t, "test/apm-plugin-fake"), path, v); err != nil {
+		h.t.Fatal(err)
+	}
+	return path
+}
+
 // Lock makes config.hcl name another binary for the fake plugin, and pins it.
 func (h *Host) Lock(binary string) {
 	h.t.Helper()
-	config := h.Read("config.hcl")
-	_, rest, found := strings.Cut(config, "plugin \"fake\" {\n")
+	_, rest, found := strings.Cut(h.Read("config.hcl"), "plugin \"fake\" {\n")
 	line, _, _ := strings.Cut(rest, "\n")
-	if !found || !strings.Contains(line, "path") {
+	if !found {
 		h.t.Fatal("config.hcl has no fake plugin")
 	}
 	h.EditConfig(line, fmt.Sprintf("  path = %q", binary))
 	h.Must(0, "plugin", "lock", "fake")
-}
-
-// FakeCopy copies the fake's binary into the home, so that a test can replace it.
-func (h *Host) FakeCopy(name string) string {
-	h.t.Helper()
-	path := h.Path(filepath.Join("bin", name))
-	CopyProgram(h.t, Binary(h.t, "test/apm-plugin-fake"), path)
-	if err := os.Chmod(path, 0o755); err != nil {
-		h.t.Fatal(err)
-	}
-	return path
 }

@@ -7,7 +7,6 @@ import (
 	"os"
 
 	"github.com/apm-deploy/apm/sdk/plugintest/fake"
-	"github.com/apm-deploy/apm/sdk/serve"
 )
 
-func main() { os.Exit(serve.Main(fake.Plugin())) }
+func main() { os.Exit(fake.Main()) }

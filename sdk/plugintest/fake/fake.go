@@ -9,38 +9,30 @@ import (
 	"os"
 	"path/filepath"
 	"sync"
+	"time"
 
 	"github.com/apm-deploy/apm/sdk"
 	"github.com/apm-deploy/apm/sdk/diag"
 	"github.com/apm-deploy/apm/sdk/schema"
 )
 
-// Config is the platform block.
-type Config struct {
-	Root   string `apm:"root,required,path" doc:"where components live"`
-	Secret string `apm:"secret,sensitive"`
-	Fault  string `apm:"fault" doc:"which rule to break"`
-}
-
-// Spec is the spec block.
-type Spec struct {
-	File   string `apm:"file,required,path" doc:"the content to run"`
-	Secret string `apm:"secret,sensitive"`
-	Lines  int    `apm:"lines" default:"0" doc:"log lines written at the start"`
-}
-
 // Plugin is the fake as a plugin.
 func Plugin() sdk.Plugin {
-	return sdk.Plugin{
-		Name: "fake", Version: "0.1.0", Config: schema.MustOf(Config{}), Spec: schema.MustOf(Spec{}),
-		New: func(log *slog.Logger) sdk.Platform { return &platform{log: log, changed: make(chan struct{})} },
-	}
+	return sdk.Plugin{Name: "fake", Version: "0.1.0", Config: configSchema, Spec: specSchema, New: newPlatform(Variant{})}
 }
 
+func newPlatform(v Variant) func(*slog.Logger) sdk.Platform {
+	return func(log *slog.Logger) sdk.Platform { return newFaulty(v, log) }
+}
+
+// platform is the one that keeps every rule, unless it is told which to break.
 type platform struct {
 	log          *slog.Logger
+	breaks       func(rule string) bool
 	config       Config
 	installation string
+	gone         <-chan struct{}
+	driving      sync.WaitGroup
 
 	mu      sync.Mutex
 	changed chan struct{} // closed and replaced on every change
@@ -50,7 +42,9 @@ type platform struct {
 type content struct {
 	Text   string
 	Secret string
-	Lines  int
+	Lines  int           `json:",omitempty"`
+	Takes  time.Duration `json:",omitempty"`
+	Fails  string        `json:",omitempty"`
 }
 
 func digest(parts ...string) string {
@@ -65,13 +59,19 @@ func digest(parts ...string) string {
 func (p *platform) Validate(_ context.Context, config, spec []byte) (diag.Diagnostics, error) {
 	var ds diag.Diagnostics
 	if config != nil {
-		ds = append(ds, schema.Decode(config, &Config{})...)
+		var c Config
+		if ds = append(ds, schema.Decode(config, &c)...); !ds.HasErrors() {
+			ds = append(ds, checkFaults(c.Faults)...)
+		}
 	}
 	if spec != nil {
 		var s Spec
 		ds = append(ds, schema.Decode(spec, &s)...)
 		if s.Lines < 0 {
 			ds.Errorf([]string{"lines"}, "lines is %d: give 0 or more", s.Lines)
+		}
+		if s.Takes < 0 {
+			ds.Errorf([]string{"takes"}, "takes is %s: give 0s or more", s.Takes)
 		}
 	}
 	return ds, nil
@@ -81,13 +81,20 @@ func (p *platform) Configure(_ context.Context, r sdk.ConfigureRequest) (diag.Di
 	ds := schema.Decode(r.Config, &p.config)
 	p.installation = r.InstallationID
 	p.log.Info("configured", "root", p.config.Root)
-	if p.fault("leak") {
+	if p.breaks("leak") {
 		p.log.Info("configured", "secret", p.config.Secret)
 	}
 	return ds, nil
 }
 
-func (p *platform) fault(name string) bool { return p.config.Fault == name }
+// Health is that of a platform that is always there.
+func (p *platform) Health(ctx context.Context, report func(sdk.Health) error) error {
+	if err := report(sdk.Health{State: sdk.HealthHealthy, Description: "files below " + p.config.Root}); err != nil {
+		return err
+	}
+	<-ctx.Done()
+	return ctx.Err()
+}
 
 func (p *platform) Resolve(_ context.Context, r sdk.ResolveRequest) (sdk.Release, diag.Diagnostics, error) {
 	var spec Spec
@@ -100,8 +107,8 @@ func (p *platform) Resolve(_ context.Context, r sdk.ResolveRequest) (sdk.Release
 		ds.Errorf([]string{"file"}, "read file: %v", err)
 		return sdk.Release{}, ds, nil
 	}
-	c := content{Text: string(text), Secret: spec.Secret, Lines: spec.Lines}
-	if p.fault("late") {
+	c := content{Text: string(text), Secret: spec.Secret, Lines: spec.Lines, Takes: spec.Takes, Fails: spec.Fails}
+	if p.breaks("late") {
 		c.Text = "@" + spec.File
 	}
 	state, err := json.Marshal(c)
@@ -112,7 +119,7 @@ func (p *platform) Resolve(_ context.Context, r sdk.ResolveRequest) (sdk.Release
 }
 
 func (p *platform) Snapshot(_ context.Context, r sdk.SnapshotRequest) (sdk.SnapshotResult, error) {
-	if p.fault("goroutine") {
+	if p.breaks("goroutine") {
 		go func() { <-make(chan struct{}) }()
 	}
 	p.mu.Lock()
@@ -145,7 +152,7 @@ func (p *platform) Plan(_ context.Context, r sdk.PlanRequest) (sdk.Plan, error) 
 		plan.ObservedDigest = observed(live)
 	}
 	plan.Steps = []sdk.Step{{Resource: "file", Action: "update", Diff: "-" + digest(live.Text), Summary: r.Kind.String()}}
-	if p.fault("diff") {
+	if p.breaks("diff") {
 		plan.Steps[0].Diff = "-" + live.Secret
 	}
 	return plan, nil
@@ -195,7 +202,7 @@ func (p *platform) Inventory(_ context.Context, installation string) ([]sdk.Inve
 		if err != nil {
 			return nil, err
 		}
-		if text, err := Serves(filepath.Join(filepath.Dir(file), liveFile)); err != nil || text == "" || (installation != "" && installation != s.Installation) {
+		if _, runs, err := p.live(s.Target); err != nil || !runs || (installation != "" && installation != s.Installation) {
 			continue
 		}
 		items = append(items, sdk.InventoryItem{

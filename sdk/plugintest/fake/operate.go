@@ -25,11 +25,11 @@ func (p *platform) Rollback(_ context.Context, r sdk.RollbackRequest) (sdk.Handl
 		if err := json.Unmarshal(r.Snapshot.State, want); err != nil {
 			return sdk.Handle{}, sdk.Errorf(sdk.InvalidArgument, sdk.ReasonInvalidSpec, "read snapshot: %v", err)
 		}
-		want.Lines = 0
-		if p.fault("rollback") {
+		want.Lines, want.Takes, want.Fails = 0, 0, "" // it comes up as it once did
+		if p.breaks("rollback") {
 			want.Text += "?"
 		}
-	} else if p.fault("keep") {
+	} else if p.breaks("keep") {
 		want = &content{Text: "left behind"}
 	}
 	return p.accept(r.Operation, r.Target, want, r.ExpectedDigest)
@@ -41,7 +41,7 @@ func (p *platform) admit(o sdk.Operation, t sdk.Target) (*state, error) {
 	if err != nil {
 		return nil, err
 	}
-	if o.Epoch < s.Epoch && !p.fault("epoch") {
+	if o.Epoch < s.Epoch && !p.breaks("epoch") {
 		return nil, sdk.Errorf(sdk.Aborted, sdk.ReasonStaleEpoch, "epoch %d is stamped, yours is %d", s.Epoch, o.Epoch)
 	}
 	s.Epoch = max(s.Epoch, o.Epoch)
@@ -55,11 +55,11 @@ func (p *platform) accept(o sdk.Operation, t sdk.Target, want *content, expected
 	if err != nil {
 		return sdk.Handle{}, err
 	}
-	if known := s.Operations[o.ID]; known != nil && !p.fault("mismatch") {
+	if known := s.Operations[o.ID]; known != nil && !p.breaks("mismatch") {
 		if known.RequestDigest != o.RequestDigest {
 			return sdk.Handle{}, sdk.Errorf(sdk.AlreadyExists, sdk.ReasonOperationMismatch, "operation %q has another digest", o.ID)
 		}
-		if p.fault("twice") {
+		if p.breaks("twice") {
 			return handleOf(o.ID + " again"), nil
 		}
 		return handleOf(o.ID), nil
@@ -72,71 +72,120 @@ func (p *platform) accept(o sdk.Operation, t sdk.Target, want *content, expected
 	if runs {
 		now = observed(live)
 	}
-	if expected != "" && expected != now && !p.fault("expected") {
+	if expected != "" && expected != now && !p.breaks("expected") {
 		return sdk.Handle{}, sdk.Errorf(sdk.Aborted, sdk.ReasonStateChanged, "file: the live state is %s, not %s", now, expected)
 	}
 	s.Installation, s.Target, s.Last = p.installation, t, o.ID
 	s.Target.Spec = nil
-	s.Operations[o.ID] = &operation{Operation: o, Want: want}
+	s.Operations[o.ID] = &operation{Operation: o, Want: want, Accepted: time.Now(), Before: now}
 	if err := p.save(t, s); err != nil {
 		return sdk.Handle{}, err
 	}
-	go p.drive(t, o.ID)
+	p.driving.Go(func() { p.drive(t, o.ID) })
 	return handleOf(o.ID), nil
 }
 
+// stepTime lies between two steps, so that a kill finds an operation between two.
+const stepTime = 2 * time.Millisecond
+
+// waitTime lies between two looks at what runs while a candidate waits.
+const waitTime = 20 * time.Millisecond
+
 // drive does one step after the other, each stored before the next, until there
-// is nothing to do or a candidate waits.
+// is nothing to do.
 func (p *platform) drive(t sdk.Target, id string) {
 	for {
-		more, err := p.step(t, id)
+		pause, more, err := p.step(t, id)
 		if err != nil {
 			p.log.Error("drive operation", "operation", id, "error", err)
 		}
 		if err != nil || !more {
 			return
 		}
-		<-time.After(2 * time.Millisecond) // so that a kill finds it between two
+		select {
+		case <-time.After(pause):
+		case <-p.gone:
+			return // Recover has it gone on with
+		}
 	}
 }
 
-func (p *platform) step(t sdk.Target, id string) (more bool, err error) {
+func (p *platform) step(t sdk.Target, id string) (pause time.Duration, more bool, err error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	s, err := p.state(t)
 	if err != nil {
-		return false, err
+		return 0, false, err
 	}
 	o := s.Operations[id]
 	if o == nil || o.outcome() != nil {
-		return false, nil
+		return 0, false, nil
+	}
+	changed, err := p.somebodyElse(t, o)
+	if err != nil {
+		return 0, false, err
 	}
 	candidate := o.candidate()
 	switch {
+	case changed && !p.breaks("unaware"):
+		o.Events = append(o.Events, event{Outcome: &sdk.Outcome{
+			Result: sdk.ResultSuperseded, SupersededBy: "unknown", Message: "the file is not what it was",
+		}})
+		if err := remove(p.path(t, candidateFile)); err != nil {
+			return 0, false, err
+		}
 	case len(o.Events) == 0:
 		o.Events = append(o.Events, event{Resource: &sdk.Resource{ID: "file", Kind: "file", Health: sdk.ResourcePending}})
 	case len(o.Events) == 1 && o.Want != nil && o.Want.Lines > 0:
 		o.Events = append(o.Events, event{Lines: o.Want.Lines})
+	case o.Want != nil && candidate == nil && time.Since(o.Accepted) < o.Want.Takes:
+		return stepTime, true, nil // it comes up slowly
+	case o.Want != nil && candidate == nil && o.Want.Fails != "":
+		o.Events = append(o.Events, event{Outcome: failed(o.Want.Fails)})
 	case o.Staged && candidate == nil:
 		if err := write(p.path(t, candidateFile), live{Content: o.Want}); err != nil {
-			return false, err
+			return 0, false, err
 		}
-		if p.fault("eager") {
+		if p.breaks("eager") {
 			if err := p.effect(t, id, o.Want); err != nil {
-				return false, err
+				return 0, false, err
 			}
 		}
 		o.Events = append(o.Events, p.upTo(t, o, 0))
 	case o.Staged && o.Percent > candidate.Percent && o.Percent < 100, o.Staged && o.Percent < candidate.Percent:
 		o.Events = append(o.Events, p.upTo(t, o, o.Percent))
 	case o.Staged && o.Percent < 100:
-		return false, nil // waits for Promote
+		return waitTime, true, nil // for Promote
 	default:
 		if err := p.settle(t, o); err != nil {
-			return false, err
+			return 0, false, err
 		}
 	}
-	return o.outcome() == nil, p.save(t, s)
+	return stepTime, o.outcome() == nil, p.save(t, s)
+}
+
+// somebodyElse says whether what runs is neither what ran before the operation nor
+// its own doing.
+func (p *platform) somebodyElse(t sdk.Target, o *operation) (bool, error) {
+	var l live
+	if _, err := read(p.path(t, liveFile), &l); err != nil {
+		return false, err
+	}
+	now := digest()
+	if l.Content != nil {
+		now = observed(*l.Content)
+	}
+	n := len(l.Effects)
+	return now != o.Before && (n == 0 || l.Effects[n-1] != o.ID), nil
+}
+
+// failed is the outcome of a spec that says so.
+func failed(code string) *sdk.Outcome {
+	const message = "the spec says that it fails"
+	return &sdk.Outcome{Result: sdk.ResultFailed, Message: message, Failure: &sdk.Failure{
+		Code: code, Resource: "file", Message: message, Suggestion: "take fails out of the spec",
+		Logs: []sdk.LogLine{{Resource: "file", Line: "last words"}},
+	}}
 }
 
 func (p *platform) upTo(t sdk.Target, o *operation, percent int) event {
@@ -200,7 +249,7 @@ func (p *platform) Promote(_ context.Context, r sdk.PromoteRequest) (sdk.Handle,
 	if err != nil {
 		return sdk.Handle{}, err
 	}
-	go p.drive(r.Target, r.Operation.ID)
+	p.driving.Go(func() { p.drive(r.Target, r.Operation.ID) })
 	return handleOf(r.Operation.ID), nil
 }
 
@@ -215,7 +264,7 @@ func (p *platform) Cancel(_ context.Context, r sdk.CancelRequest) error {
 }
 
 func (p *platform) Recover(_ context.Context, r sdk.RecoverRequest) (sdk.Recovery, error) {
-	if p.fault("forgetful") {
+	if p.breaks("forgetful") {
 		return sdk.Recovery{Status: sdk.RecoverUnknown}, nil
 	}
 	if _, err := operationOf(r.Handle); err != nil {
@@ -237,7 +286,7 @@ func (p *platform) Recover(_ context.Context, r sdk.RecoverRequest) (sdk.Recover
 	case o.outcome() != nil:
 		return sdk.Recovery{Status: sdk.RecoverFinished, Handle: handleOf(o.ID), Outcome: o.outcome()}, nil
 	default:
-		go p.drive(r.Target, o.ID)
+		p.driving.Go(func() { p.drive(r.Target, o.ID) })
 		return sdk.Recovery{Status: sdk.RecoverRunning, Handle: handleOf(o.ID)}, nil
 	}
 }

@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"time"
 
 	"github.com/apm-deploy/apm/sdk"
 )
@@ -35,6 +36,11 @@ type operation struct {
 	Want    *content // nil: remove
 	Events  []event
 	Percent int
+	// Accepted is when it was.
+	Accepted time.Time
+	// Before is the digest of what ran then: while it is another, somebody else was
+	// here.
+	Before string
 }
 
 // event is a stored event of Watch.

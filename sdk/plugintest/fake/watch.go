@@ -20,12 +20,12 @@ func (p *platform) Watch(ctx context.Context, r sdk.WatchRequest, sink sdk.Sink)
 	if token := string(r.ResumeToken); token != "" {
 		id, count, _ := strings.Cut(token, " ")
 		n, err := strconv.Atoi(count)
-		if (err != nil || id != r.Operation.ID) && !p.fault("token") {
+		if (err != nil || id != r.Operation.ID) && !p.breaks("token") {
 			return sdk.Errorf(sdk.OutOfRange, sdk.ReasonResumeExpired, "token %q is not of operation %q", token, r.Operation.ID)
 		}
 		next = n
-	} else if !p.fault("stateless") {
-		if err := sink(sdk.Event{State: &sdk.State{Phase: sdk.PhaseProgressing, Message: "watching"}}); err != nil {
+	} else if !p.breaks("stateless") {
+		if err := sink(sdk.Event{State: &sdk.State{Phase: sdk.PhaseProgressing, Message: "watching", Resources: whole}}); err != nil {
 			return err
 		}
 	}
@@ -50,6 +50,9 @@ func (p *platform) Watch(ctx context.Context, r sdk.WatchRequest, sink sdk.Sink)
 		}
 	}
 }
+
+// whole is what a component is made of.
+var whole = []sdk.Resource{{ID: "file", Kind: "file", Health: sdk.ResourcePending}}
 
 func (p *platform) eventsSince(r sdk.WatchRequest, next int) ([]event, <-chan struct{}, error) {
 	p.mu.Lock()
@@ -89,7 +92,7 @@ func (p *platform) WatchTarget(ctx context.Context, r sdk.WatchTargetRequest, si
 		if err != nil {
 			return err
 		}
-		if changed && !told && !p.fault("blind") {
+		if changed && !told && !p.breaks("blind") {
 			if err := sink(sdk.Event{Drift: &sdk.Drift{By: "unknown", Message: "the file is not what was deployed"}}); err != nil {
 				return err
 			}
