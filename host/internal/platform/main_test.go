@@ -65,7 +65,7 @@ func TestMain(m *testing.M) {
 
 // house is a host's surroundings: a data directory, a plugin, a lock file.
 type house struct {
-	t    *testing.T
+	t    testing.TB
 	dir  string // data, control and binary
 	run  string // run directories; nothing may be left in it
 	log  *lines
@@ -73,7 +73,7 @@ type house struct {
 }
 
 // newHouse has the fault plugin as "fault", not locked.
-func newHouse(t *testing.T) *house {
+func newHouse(t testing.TB) *house {
 	t.Helper()
 	// Sockets need short paths, which t.TempDir's are not.
 	run, err := os.MkdirTemp("/tmp", "apm-t-") //nolint:usetesting // for the reason above
@@ -275,7 +275,7 @@ func (l *lines) String() string {
 }
 
 // eventually waits until is says true.
-func eventually(t *testing.T, what string, is func() bool) {
+func eventually(t testing.TB, what string, is func() bool) {
 	t.Helper()
 	limit := time.NewTimer(30 * time.Second)
 	defer limit.Stop()
@@ -291,7 +291,7 @@ func eventually(t *testing.T, what string, is func() bool) {
 }
 
 // freeze stops a process and waits until all its threads stand still.
-func freeze(t *testing.T, pid int) {
+func freeze(t testing.TB, pid int) {
 	t.Helper()
 	if err := syscall.Kill(pid, syscall.SIGSTOP); err != nil {
 		t.Fatal(err)

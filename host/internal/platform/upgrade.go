@@ -97,6 +97,9 @@ func (s *Supervisor) claim(plugin string) (release func(), err error) {
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	if s.closed {
+		return nil, unusable(nil, "start the host", "plugin %q was not upgraded: the host is stopping", plugin)
+	}
 	if s.upgrading[plugin] {
 		return nil, busy(plugin)
 	}
