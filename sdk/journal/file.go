@@ -29,14 +29,15 @@ var ErrNewer = errors.New("written by a newer plugin: use that one")
 // Dir is the directory of the journal.
 func (j *Journal[G]) Dir() string { return j.dir }
 
-// Lock takes the component for a change: nobody else changes it meanwhile, in this
-// process or in another. It ends with the process that holds it. What is called within
-// [Journal.Accept] and [Work.Do] has it already.
-func (j *Journal[G]) Lock(ctx context.Context) (unlock func(), err error) {
-	if err := os.MkdirAll(j.dir, 0o755); err != nil {
+// Lock takes the component of the journal in a directory for a change: nobody else
+// changes it meanwhile, in this process or in another. It ends with the process that
+// holds it. What is called by [Journal.Accept], [Journal.Cancel] and [Work.Do] has it
+// already.
+func Lock(ctx context.Context, dir string) (unlock func(), err error) {
+	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return nil, fmt.Errorf("make directory of journal: %w", err)
 	}
-	file, err := os.OpenFile(filepath.Join(j.dir, lockFile), os.O_RDWR|os.O_CREATE, 0o600)
+	file, err := os.OpenFile(filepath.Join(dir, lockFile), os.O_RDWR|os.O_CREATE, 0o600)
 	if err != nil {
 		return nil, fmt.Errorf("lock component: %w", err)
 	}
@@ -84,7 +85,7 @@ func (j *Journal[G]) read() (*Record[G], []byte, error) {
 // change reads the record, has it changed, writes it if it did change, and wakes those
 // who wait for it. After an error of apply nothing is written.
 func (j *Journal[G]) change(ctx context.Context, apply func(*Record[G]) error) error {
-	unlock, err := j.Lock(ctx)
+	unlock, err := Lock(ctx, j.dir)
 	if err != nil {
 		return &brokenError{err}
 	}

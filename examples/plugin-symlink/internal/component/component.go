@@ -2,10 +2,8 @@
 //
 //	current             → releases/DIGEST     what a web server serves
 //	releases/DIGEST/    the files of a release
-//	.apm/state.json     our stamps: installation, epoch, operations
-//	.apm/lock           held by whoever changes any of it
+//	.apm/               the journal: stamps, lock, what the copying said
 //	.apm/frozen/DIGEST/ the files as they were accepted; releases are copied from here
-//	.apm/logs/          what the copying of each operation said
 //	.apm/incoming/      copies under way
 //
 // It knows files and nothing of the plugin contract, and must never change
@@ -17,10 +15,28 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+
+	"github.com/apm-deploy/apm/sdk/journal"
 )
+
+// own is the directory of what is ours and not to be served.
+const own = ".apm"
 
 // Dir is the directory of a component. It need not exist.
 type Dir string
+
+// Goal is what an operation makes current.
+type Goal struct {
+	Digest string `json:"digest"`
+	Link   string `json:"link,omitempty"` // releases/NAME once it is there; or the absolute path of what was never ours
+	Files  int    `json:"files"`
+}
+
+// Record is what is written down of a component.
+type Record = journal.Record[Goal]
+
+// Operation is what is written down of an operation on it.
+type Operation = journal.Operation[Goal]
 
 // Of returns the directory of a component below root. Names that would lead
 // elsewhere are refused.
@@ -33,21 +49,20 @@ func Of(root, application, environment, name string) (Dir, error) {
 	return Dir(filepath.Join(root, application, environment, name)), nil
 }
 
-// All returns the directories below root that carry our stamps.
-func All(root string) ([]Dir, error) {
-	files, err := filepath.Glob(filepath.Join(root, "*", "*", "*", ".apm", stateFile))
-	dirs := make([]Dir, len(files))
-	for i, file := range files {
-		dirs[i] = Dir(filepath.Dir(filepath.Dir(file)))
-	}
-	return dirs, err
-}
+// OfJournal returns the directory of the component whose journal lies in dir.
+func OfJournal(dir string) Dir { return Dir(filepath.Dir(dir)) }
+
+// Journals is the pattern of the directories of journals below root.
+func Journals(root string) string { return filepath.Join(root, "*", "*", "*", own) }
+
+// Journal is the directory of the component's journal.
+func (d Dir) Journal() string { return d.path(own) }
 
 func (d Dir) path(parts ...string) string {
 	return filepath.Join(append([]string{string(d)}, parts...)...)
 }
 
-func (d Dir) own(parts ...string) string { return d.path(append([]string{".apm"}, parts...)...) }
+func (d Dir) own(parts ...string) string { return d.path(append([]string{own}, parts...)...) }
 
 func exists(path string) bool {
 	_, err := os.Lstat(path)

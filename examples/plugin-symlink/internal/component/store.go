@@ -3,6 +3,8 @@ package component
 import (
 	"cmp"
 	"context"
+	"crypto/sha256"
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -14,18 +16,22 @@ import (
 	"time"
 
 	"example.com/apm-plugin-symlink/internal/tree"
+
+	"github.com/apm-deploy/apm/sdk/journal"
 )
 
 const (
 	frozen   = "frozen"
 	incoming = "incoming"
-	logs     = "logs"
 	// nameLength is how much of a digest is a directory's name; the whole of it is
 	// compared all the same.
 	nameLength = 16
 	// abandoned is the age of a copy that nobody makes any more.
 	abandoned = 24 * time.Hour
 )
+
+// ReleasePrefix is before the digest of a release, and not before that of a snapshot.
+const ReleasePrefix = "sha256:"
 
 // ErrGone is matched where frozen files are not there any more.
 var ErrGone = errors.New("the files are not kept any more")
@@ -53,13 +59,13 @@ func (d Dir) Files(ctx context.Context, goal *Goal) (tree.Tree, error) {
 	}
 }
 
-// Discard removes the copy that an operation has placed and not made current.
-func (d Dir) Discard(o *Operation) error {
+// Discard removes the copy that was placed for a goal and not made current.
+func (d Dir) Discard(goal *Goal) error {
 	link, err := d.link()
-	if err != nil || o.Goal == nil || !Ours(o.Goal.Link) || o.Goal.Link == link {
+	if err != nil || goal == nil || !Ours(goal.Link) || goal.Link == link {
 		return err
 	}
-	return os.RemoveAll(d.path(o.Goal.Link))
+	return os.RemoveAll(d.path(goal.Link))
 }
 
 // Freeze keeps a copy of what is below source, and of extra beside it, by name.
@@ -81,7 +87,7 @@ func (d Dir) Freeze(ctx context.Context, source string, extra map[string]string)
 		if exists(filepath.Join(files, name)) {
 			return nil, fmt.Errorf("%q is there already: it %w", name, tree.ErrInvalid)
 		}
-		if err := tree.Replace(filepath.Join(files, name), []byte(content)); err != nil { // mode 0600
+		if err := journal.WriteFile(filepath.Join(files, name), []byte(content)); err != nil { // mode 0600
 			return nil, err
 		}
 	}
@@ -90,7 +96,7 @@ func (d Dir) Freeze(ctx context.Context, source string, extra map[string]string)
 			return nil, err
 		}
 	}
-	unlock, err := d.Lock(ctx)
+	unlock, err := journal.Lock(ctx, d.Journal())
 	if err != nil {
 		return nil, err
 	}
@@ -214,18 +220,22 @@ func (d Dir) place(ctx context.Context, goal *Goal) (link string, there bool) {
 // incoming is where an operation copies to, of one epoch: a driver that lost the
 // component may still write to its own.
 func (d Dir) incoming(o *Operation) string {
-	return d.own(incoming, name(sumOf(o.ID))+"-"+strconv.FormatUint(o.Epoch, 10))
+	sum := sha256.Sum256([]byte(o.ID))
+	return d.own(incoming, name(hex.EncodeToString(sum[:]))+"-"+strconv.FormatUint(o.Epoch, 10))
 }
 
-// Prune removes the files of all but the newest keep releases and those in use,
-// the logs of operations that are forgotten, and copies that nobody makes any more.
-// The lock must be held.
-func (d Dir) Prune(s *State, keep int) error {
+// Prune removes the files of all but the newest keep releases, those in use and those
+// that the host may want back, and copies that nobody makes any more. The lock must be
+// held.
+func (d Dir) Prune(s *Record, keep int) error {
 	link, err := d.link()
 	if err != nil {
 		return err
 	}
 	kept := map[string]bool{}
+	for _, digest := range s.Retain {
+		kept[name(strings.TrimPrefix(digest, ReleasePrefix))] = true
+	}
 	if s.Serving != nil {
 		kept[name(s.Serving.Digest)] = true
 	}
@@ -238,17 +248,12 @@ func (d Dir) Prune(s *State, keep int) error {
 			kept[entry] = true
 		}
 	}
-	logged := map[string]bool{}
-	for _, o := range s.Operations {
-		logged[filepath.Base(d.LogFile(o.ID))] = true
-	}
 	return errors.Join(
 		sweep(d.own(frozen), func(entry string) bool { return kept[entry] }),
 		sweep(d.path(releases), func(entry string) bool {
 			path := filepath.Join(releases, entry)
 			return path == link || path == target || kept[entry]
 		}),
-		sweep(d.own(logs), func(entry string) bool { return logged[entry] }),
 		sweep(d.own(incoming), func(entry string) bool {
 			info, err := os.Stat(d.own(incoming, entry))
 			return entry == active || err != nil || time.Since(info.ModTime()) < abandoned && strings.HasPrefix(entry, "freeze-")

@@ -17,7 +17,7 @@ import (
 type Config struct {
 	_    struct{} `doc:"Directories of files, behind a symlink that is swapped in one step."`
 	Root string   `apm:"root,required,path" doc:"Directory that components are deployed below; what a component serves is ROOT/APPLICATION/ENVIRONMENT/COMPONENT/current."`
-	Keep int      `apm:"keep" default:"5" doc:"Releases kept per component, so that it can be rolled back; what is current is always kept."`
+	Keep int      `apm:"keep" default:"5" doc:"Releases kept per component, so that it can be rolled back; what is current, and what the host may go back to, is always kept."`
 }
 
 // Spec is the spec block of a component.
@@ -34,15 +34,11 @@ var variable = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_]*$`)
 
 // Configure takes the platform block and tries whether it can be worked with.
 func (p *Platform) Configure(_ context.Context, r sdk.ConfigureRequest) (diag.Diagnostics, error) {
-	ds := schema.Decode(r.Config, &p.config)
+	config, ds := schema.Read[Config](r.Config)
 	if ds.HasErrors() {
 		return ds, nil
 	}
-	ds = append(ds, p.config.check()...)
-	if ds.HasErrors() {
-		return ds, nil
-	}
-	p.installation = r.InstallationID
+	p.config, p.installation = config, r.InstallationID
 	if err := writable(p.config.Root); err != nil {
 		ds.Errorf([]string{"root"}, "%v: name a directory that the host's user may write to", err)
 	}
@@ -53,27 +49,11 @@ func (p *Platform) Configure(_ context.Context, r sdk.ConfigureRequest) (diag.Di
 // Validate says what is wrong with a configuration or a spec, without a look at
 // the disk.
 func (p *Platform) Validate(_ context.Context, config, spec []byte) (diag.Diagnostics, error) {
-	var ds diag.Diagnostics
-	if config != nil {
-		var c Config
-		found := schema.Decode(config, &c)
-		if !found.HasErrors() {
-			found = append(found, c.check()...)
-		}
-		ds = append(ds, found...)
-	}
-	if spec != nil {
-		var s Spec
-		found := schema.Decode(spec, &s)
-		if !found.HasErrors() {
-			found = append(found, s.check()...)
-		}
-		ds = append(ds, found...)
-	}
-	return ds, nil
+	return schema.Check[Config, Spec](config, spec), nil
 }
 
-func (c Config) check() (ds diag.Diagnostics) {
+// Check says what is wrong with a platform block that fits the schema.
+func (c Config) Check() (ds diag.Diagnostics) {
 	if !filepath.IsAbs(c.Root) {
 		ds.Errorf([]string{"root"}, "root %q is not absolute", c.Root)
 	}
@@ -83,7 +63,8 @@ func (c Config) check() (ds diag.Diagnostics) {
 	return ds
 }
 
-func (s Spec) check() (ds diag.Diagnostics) {
+// Check says what is wrong with a spec block that fits the schema.
+func (s Spec) Check() (ds diag.Diagnostics) {
 	if !filepath.IsAbs(s.Source) {
 		ds.Errorf([]string{"source"}, "source %q is not absolute", s.Source)
 	}

@@ -2,171 +2,131 @@ package platform
 
 import (
 	"context"
-	"errors"
 	"fmt"
-	"sync"
 	"time"
 
 	"example.com/apm-plugin-symlink/internal/component"
 	"example.com/apm-plugin-symlink/internal/tree"
+
+	"github.com/apm-deploy/apm/sdk/journal"
 )
 
-// stopEvery is how often a copy under way looks whether it is still wanted.
-const stopEvery = 200 * time.Millisecond
+const (
+	// copied is the step after which the files are in place.
+	copied = "copied"
+	// stopEvery is how often a copy under way looks whether it is still wanted.
+	stopEvery = 200 * time.Millisecond
+)
 
-var errUnwanted = errors.New("the operation has ended, or somebody else drives it")
-
-// driver carries one operation through its steps, on behalf of one epoch. Each step
-// is written down once it is done, and may be done twice: after a crash Recover
-// makes a driver that goes on where the last one was.
-type driver struct {
-	*Platform
-	dir   component.Dir
-	id    string
-	epoch uint64
-}
-
-// drive has an operation go on until it has ended or waits for Promote. It outlives
-// the call that began it; operations of a component go one after the other.
-func (p *Platform) drive(dir component.Dir, o *component.Operation) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	turn := p.drivers[dir]
-	if turn == nil {
-		turn = &sync.Mutex{}
-		p.drivers[dir] = turn
+// drive takes the steps of one operation: copy the files, wait for Promote if it is
+// staged, swap the link. It goes on wherever a crash left it.
+func (p *Platform) drive(ctx context.Context, w *journal.Work[component.Goal]) error {
+	dir := component.OfJournal(w.Dir())
+	if err := placeFiles(ctx, w, dir); err != nil {
+		return err
 	}
-	d := &driver{Platform: p, dir: dir, id: o.ID, epoch: o.Epoch}
-	go func() {
-		turn.Lock()
-		defer turn.Unlock()
-		if err := d.run(context.Background()); err != nil && !errors.Is(err, errUnwanted) {
-			p.log.Error("operation is not driven any more: Recover goes on with it", "operation", d.id, "error", err)
+	seen, _ := dir.Fingerprint(ctx) // advance finds out what is wrong with it
+	for {
+		waits := false
+		err := w.Do(ctx, func(s *component.Record, o *component.Operation) error {
+			err := p.advance(ctx, dir, s, o)
+			waits = o.Waits()
+			return err
+		})
+		if err != nil || !waits {
+			return err
 		}
-	}()
+		for changed, now := false, seen; !changed && now == seen; {
+			if changed, err = w.Pause(ctx, lookEvery); err != nil {
+				return err
+			}
+			now, _ = dir.Fingerprint(ctx)
+		}
+		seen, _ = dir.Fingerprint(ctx)
+	}
 }
 
-// run copies what is to be copied, and then does the rest under the component's
-// lock. Its error is that of writing steps down; what goes wrong with the work
-// itself is an outcome.
-func (d *driver) run(ctx context.Context) error {
-	_, o, err := d.wanted()
-	if err != nil {
+// placeFiles copies the files of a release, with a line for each, and publishes them.
+func placeFiles(ctx context.Context, w *journal.Work[component.Goal], dir component.Dir) error {
+	o, err := w.Operation()
+	if err != nil || o.Goal == nil || o.Reached(copied) {
 		return err
 	}
-	var problem error
-	if o.Goal != nil && !o.Reached(component.Copied) {
-		problem = d.copy(ctx, o)
-	}
-	unlock, err := d.dir.Lock(ctx)
-	if err != nil {
-		return err
-	}
-	defer unlock()
-	s, o, err := d.wanted()
-	if err != nil {
-		return err
-	}
-	if problem == nil {
-		problem = d.advance(ctx, s, o)
-	}
-	if problem != nil {
-		o.End(failure(problem))
-	}
-	if o.Outcome != nil {
-		d.log.Info("operation ended", "operation", o.ID, "result", o.Outcome.Result, "message", o.Outcome.Message)
-	}
-	return d.save(d.dir, s)
-}
-
-// wanted returns the operation as it is written, or errUnwanted.
-func (d *driver) wanted() (*component.State, *component.Operation, error) {
-	s, err := d.dir.Load()
-	if err != nil {
-		return nil, nil, err
-	}
-	o := s.Operation(d.id)
-	if o == nil || o.Outcome != nil || o.Epoch != d.epoch || s.Epoch != d.epoch {
-		return nil, nil, errUnwanted
-	}
-	return s, o, nil
-}
-
-// copy copies the files of a release, with a line in the log for each.
-func (d *driver) copy(ctx context.Context, o *component.Operation) (err error) {
-	log, err := d.dir.OpenLog(o.ID)
-	if err != nil {
-		return err
-	}
-	defer func() { err = errors.Join(err, log.Close()) }()
 	looked := time.Now()
-	return d.dir.Copy(ctx, o, func(e tree.Entry) error {
+	err = dir.Copy(ctx, o, func(e tree.Entry) error {
 		if time.Since(looked) > stopEvery {
 			looked = time.Now()
-			d.announce() // there are lines to read
-			if _, _, err := d.wanted(); err != nil {
+			w.Tell()
+			if _, err := w.Operation(); err != nil {
 				return err
 			}
 		}
-		return log.Printf("copied %s, %d bytes", e.Path, e.Size)
+		return w.Printf("copied %s, %d bytes", e.Path, e.Size)
 	})
-}
-
-// advance takes the steps that can be taken now.
-func (d *driver) advance(ctx context.Context, s *component.State, o *component.Operation) error {
-	if o.Goal != nil && !o.Reached(component.Copied) {
-		if err := d.dir.Place(ctx, o); err != nil {
-			return err
-		}
-		o.Reach(component.Copied)
-	}
-	live, err := d.dir.Look(ctx)
 	if err != nil {
 		return err
 	}
-	if live.Digest != o.Before && live.Digest != goalDigest(o) {
-		by := d.dir.ChangedBy()
-		o.End(component.Outcome{Result: component.Superseded, By: by, Message: d.dir.Current() + " was changed meanwhile by " + by})
-		return nil
-	}
-	if o.Staged && !o.Promoted {
-		if !o.Reached(component.Candidate) {
-			o.Reach(component.Candidate)
-		}
-		return nil
-	}
-	return d.settle(s, o)
-}
-
-func goalDigest(o *component.Operation) string {
-	if o.Goal == nil {
-		return component.Empty
-	}
-	return o.Goal.Digest
-}
-
-// settle makes the goal current. What is to be current is stamped first: after a
-// crash between the two nobody else is taken for its author.
-func (d *driver) settle(s *component.State, o *component.Operation) error {
-	message := "removed"
-	if o.Goal != nil {
-		s.Serving = &component.Serving{
-			Operation: o.ID, Deployment: o.Deployment, Rollback: o.Rollback, Version: o.Version,
-			Digest: o.Goal.Digest, Replaced: o.Before, Since: time.Now().UTC(),
-		}
-		if err := d.dir.Save(s); err != nil {
+	return w.Do(ctx, func(_ *component.Record, o *component.Operation) error {
+		if err := dir.Place(ctx, o); err != nil {
 			return err
 		}
-		if err := d.dir.Swap(o.Goal.Link); err != nil {
-			return fmt.Errorf("swap link: %w", err)
+		o.Reach(copied)
+		return nil
+	})
+}
+
+// advance takes the step that can be taken now. Whoever changed what is current since
+// the operation was accepted keeps it.
+func (p *Platform) advance(ctx context.Context, dir component.Dir, s *component.Record, o *component.Operation) error {
+	live, err := dir.Look(ctx)
+	if err != nil {
+		return err
+	}
+	goal := component.Empty
+	if o.Goal != nil {
+		goal = o.Goal.Digest
+	}
+	switch {
+	case live.Digest != o.Before && live.Digest != goal:
+		by := dir.ChangedBy()
+		o.End(journal.Outcome{Result: journal.Superseded, By: by, Message: dir.Current() + " was changed meanwhile by " + by})
+	case o.Staged && !o.Promoted:
+		if !o.Reached(journal.Candidate) {
+			o.Reach(journal.Candidate)
 		}
-		message = fmt.Sprintf("%s leads to %s", d.dir.Current(), o.Goal.Link)
-	} else {
-		if err := d.dir.Remove(); err != nil {
+		return nil
+	default:
+		if err := settle(dir, s, o); err != nil {
+			return err
+		}
+	}
+	if err := dir.Prune(s, p.config.Keep); err != nil {
+		p.log.Warn("old releases stay", "error", err)
+	}
+	return nil
+}
+
+// settle makes the goal current. What is to be current is written first: after a crash
+// between the two nobody else is taken for its author.
+func settle(dir component.Dir, s *component.Record, o *component.Operation) error {
+	if o.Goal == nil {
+		if err := dir.Remove(); err != nil {
 			return fmt.Errorf("remove: %w", err)
 		}
 		s.Serving = nil
+		o.End(journal.Outcome{Result: journal.Succeeded, Message: "removed"})
+		return nil
 	}
-	o.End(component.Outcome{Result: component.Succeeded, Message: message})
+	s.Serve(o, o.Goal.Digest)
+	if err := s.Save(); err != nil {
+		return err
+	}
+	if err := dir.Swap(o.Goal.Link); err != nil {
+		return fmt.Errorf("swap link: %w", err)
+	}
+	o.End(journal.Outcome{
+		Result: journal.Succeeded, Message: fmt.Sprintf("%s leads to %s", dir.Current(), o.Goal.Link),
+		Outputs: map[string]string{"path": dir.Current()},
+	})
 	return nil
 }

@@ -8,6 +8,8 @@ import (
 	"testing"
 	"time"
 
+	"example.com/apm-plugin-symlink/internal/component"
+
 	"github.com/apm-deploy/apm/sdk"
 )
 
@@ -194,12 +196,8 @@ func TestNoDriftBeforeTheSwap(t *testing.T) {
 		t.Fatal(err)
 	}
 	o := r.deploy("two").Operation
-	s, err := r.component().Load()
-	if err != nil {
-		t.Fatal(err)
-	}
-	s.Operation(o.ID).Outcome = nil
-	if err := errors.Join(r.component().Save(s), r.component().Swap(before)); err != nil {
+	r.edit(func(s *component.Record) { s.Operation(o.ID).Outcome = nil })
+	if err := r.component().Swap(before); err != nil {
 		t.Fatal(err)
 	}
 	r.restart()

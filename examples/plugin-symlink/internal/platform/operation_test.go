@@ -9,6 +9,7 @@ import (
 	"example.com/apm-plugin-symlink/internal/component"
 
 	"github.com/apm-deploy/apm/sdk"
+	"github.com/apm-deploy/apm/sdk/journal"
 )
 
 // Whoever reads what is current finds the old files or the new, at every moment.
@@ -48,17 +49,17 @@ func TestSwapIsOneStep(t *testing.T) {
 // An operation goes on wherever a crash left it.
 func TestRecoverGoesOn(t *testing.T) {
 	t.Parallel()
-	for name, crash := range map[string]func(*rig, *component.State, *component.Operation, string){
-		"accepted": func(_ *rig, s *component.State, o *component.Operation, _ string) {
+	for name, crash := range map[string]func(*rig, *component.Record, *component.Operation, string){
+		"accepted": func(_ *rig, s *component.Record, o *component.Operation, _ string) {
 			o.Steps, o.Goal.Link, s.Serving.Digest = nil, "", o.Before
 		},
-		"copied": func(_ *rig, s *component.State, o *component.Operation, _ string) {
+		"copied": func(_ *rig, s *component.Record, o *component.Operation, _ string) {
 			o.Steps, s.Serving.Digest = o.Steps[:1], o.Before
 		},
-		"stamped, not swapped": func(_ *rig, _ *component.State, o *component.Operation, _ string) {
+		"stamped, not swapped": func(_ *rig, _ *component.Record, o *component.Operation, _ string) {
 			o.Steps = o.Steps[:1]
 		},
-		"swapped": func(r *rig, _ *component.State, o *component.Operation, link string) {
+		"swapped": func(r *rig, _ *component.Record, o *component.Operation, link string) {
 			o.Steps = o.Steps[:1]
 			if err := r.component().Swap(link); err != nil {
 				r.Fatal(err)
@@ -81,16 +82,11 @@ func TestRecoverGoesOn(t *testing.T) {
 			if err := r.component().Swap(before); err != nil {
 				t.Fatal(err)
 			}
-			s, err := r.component().Load()
-			if err != nil {
-				t.Fatal(err)
-			}
-			o := s.Operation(deploy.Operation.ID)
-			o.Outcome = nil
-			crash(r, s, o, after)
-			if err := r.component().Save(s); err != nil {
-				t.Fatal(err)
-			}
+			r.edit(func(s *component.Record) {
+				o := s.Operation(deploy.Operation.ID)
+				o.Outcome = nil
+				crash(r, s, o, after)
+			})
 			r.restart()
 			deploy.Operation.Epoch += 100
 			recovery, err := r.Recover(r.ctx(), sdk.RecoverRequest{Operation: deploy.Operation, Target: r.target, Release: &deploy.Release})
@@ -196,7 +192,7 @@ func TestPruned(t *testing.T) {
 	second := r.snapshot().Snapshot
 	r.deploy("three")
 	r.deploy("four")
-	unlock, err := r.component().Lock(r.ctx()) // whoever ended the last one has cleaned up when he lets go
+	unlock, err := journal.Lock(r.ctx(), r.component().Journal()) // whoever ended the last one has cleaned up when he lets go
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -211,4 +207,32 @@ func TestPruned(t *testing.T) {
 			t.Errorf("%s: %v %v, want 2", dir, entries, err)
 		}
 	}
+}
+
+// What the host may go back to, or still wants to deploy, stays, however small keep is,
+// until the host says otherwise.
+func TestRetained(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
+	r.keep = 1
+	r.restart()
+	r.deploy("one")
+	first, waits := r.snapshot().Snapshot, r.resolve("later")
+	r.retain = []string{"never heard of", first.Digest, waits.Digest}
+	for _, text := range []string{"two", "three", "four"} {
+		r.deploy(text)
+	}
+	o := r.operation(sdk.OperationDeploy)
+	if _, err := r.Deploy(r.ctx(), sdk.DeployRequest{Operation: o, Target: r.target, Release: waits, Retain: r.retain}); err != nil {
+		t.Fatalf("Deploy of what waited: %v", err)
+	}
+	r.succeeds(o)
+	r.serves("later")
+	r.rollback(first)
+	r.serves("one")
+	r.retain = nil
+	r.deploy("five")
+	r.deploy("six")
+	_, err := r.Plan(r.ctx(), sdk.PlanRequest{Kind: sdk.OperationRollback, Target: r.target, Snapshot: &first})
+	r.refused("Plan", err, sdk.FailedPrecondition, sdk.ReasonSnapshotStale)
 }

@@ -14,11 +14,11 @@ import (
 
 // Plan says what Deploy or Rollback would do now.
 func (p *Platform) Plan(ctx context.Context, r sdk.PlanRequest) (sdk.Plan, error) {
-	dir, err := p.dir(r.Target)
+	dir, written, err := p.component(r.Target)
 	if err != nil {
 		return sdk.Plan{}, err
 	}
-	s, live, err := look(ctx, dir)
+	s, live, err := look(ctx, dir, written)
 	if err != nil {
 		return sdk.Plan{}, err
 	}

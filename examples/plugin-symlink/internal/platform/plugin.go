@@ -1,15 +1,16 @@
 // Package platform is the contract between APM and this platform, a file for each
-// part of it. What lies on disk is the business of package component; this package
-// decides when it changes, and must never change it without the component's lock.
+// part of it. What lies on disk is the business of package component, what is written
+// down that of the SDK's journal; this package decides what changes and when.
 package platform
 
 import (
+	"context"
 	"log/slog"
-	"sync"
 
 	"example.com/apm-plugin-symlink/internal/component"
 
 	"github.com/apm-deploy/apm/sdk"
+	"github.com/apm-deploy/apm/sdk/journal"
 	"github.com/apm-deploy/apm/sdk/schema"
 )
 
@@ -26,7 +27,11 @@ func Plugin() sdk.Plugin {
 		Name: Name, Version: Version,
 		Config: schema.MustOf(Config{}), Spec: schema.MustOf(Spec{}),
 		New: func(log *slog.Logger) sdk.Platform {
-			return &Platform{log: log, changed: make(chan struct{}), drivers: map[component.Dir]*sync.Mutex{}}
+			p := &Platform{log: log}
+			p.book = journal.New(journal.Config[component.Goal]{
+				Log: log, Drive: p.drive, State: stateOf, Failure: failure, Resource: releaseResource,
+			})
+			return p
 		},
 	}
 }
@@ -34,12 +39,9 @@ func Plugin() sdk.Plugin {
 // Platform deploys file releases below one directory.
 type Platform struct {
 	log          *slog.Logger
+	book         *journal.Book[component.Goal]
 	config       Config // written by Configure, which comes before every other call
 	installation string
-
-	mu      sync.Mutex
-	changed chan struct{}                 // closed and replaced whenever something was written
-	drivers map[component.Dir]*sync.Mutex // held by who drives an operation of the component
 }
 
 // The parts of the contract that this platform has. It has no steps of traffic: a
@@ -54,29 +56,17 @@ var (
 	_ sdk.LogReader      = (*Platform)(nil)
 	_ sdk.HealthReporter = (*Platform)(nil)
 	_ sdk.Inventorier    = (*Platform)(nil)
+	_ sdk.Closer         = (*Platform)(nil)
 )
 
-// dir returns the directory of a target's component.
-func (p *Platform) dir(target sdk.Target) (component.Dir, error) {
+// component returns the directory of a target's component, and its journal.
+func (p *Platform) component(target sdk.Target) (component.Dir, *journal.Journal[component.Goal], error) {
 	dir, err := component.Of(p.config.Root, target.Application, target.Environment, target.Component)
 	if err != nil {
-		return "", sdk.Errorf(sdk.InvalidArgument, sdk.ReasonInvalidSpec, "%w: rename it", err)
+		return "", nil, sdk.Errorf(sdk.InvalidArgument, sdk.ReasonInvalidSpec, "%w: rename it", err)
 	}
-	return dir, nil
+	return dir, p.book.At(dir.Journal(), p.installation, target), nil
 }
 
-// announce wakes everybody who watches.
-func (p *Platform) announce() {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	close(p.changed)
-	p.changed = make(chan struct{})
-}
-
-// wakeup returns a channel that is closed at the next announce. Take it before you
-// look, and nothing is missed.
-func (p *Platform) wakeup() <-chan struct{} {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	return p.changed
-}
+// Close ends what is under way here; the next process goes on with it.
+func (p *Platform) Close(ctx context.Context) error { return p.book.Close(ctx) }

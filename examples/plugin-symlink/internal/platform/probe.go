@@ -8,21 +8,22 @@ import (
 	"example.com/apm-plugin-symlink/internal/component"
 
 	"github.com/apm-deploy/apm/sdk"
+	"github.com/apm-deploy/apm/sdk/journal"
 )
 
 // Probe reads every file of what is current or, with the handle of an operation
 // whose candidate waits, of the candidate.
 func (p *Platform) Probe(ctx context.Context, r sdk.ProbeRequest) (sdk.ProbeResult, error) {
-	id, err := operationOf(r.Handle)
+	id, err := journal.OperationOf(r.Handle)
 	if err != nil {
 		return sdk.ProbeResult{}, err
 	}
-	dir, err := p.dir(r.Target)
+	dir, written, err := p.component(r.Target)
 	if err != nil {
 		return sdk.ProbeResult{}, err
 	}
 	began := time.Now()
-	s, err := dir.Load()
+	s, err := written.Read()
 	var live component.Live
 	if err == nil {
 		live, err = dir.Look(ctx)
@@ -60,7 +61,7 @@ func (p *Platform) checkCandidate(ctx context.Context, dir component.Dir, o *com
 
 // checksOf are the two questions about what is current: is there a link that leads
 // to files, and are they those that were deployed?
-func checksOf(s *component.State, live component.Live) []sdk.Check {
+func checksOf(s *component.Record, live component.Live) []sdk.Check {
 	switch live.Digest {
 	case component.Empty:
 		return []sdk.Check{check(linkResource, sdk.CheckUnhealthy, "gone: there is no current release")}

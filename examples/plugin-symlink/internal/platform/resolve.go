@@ -33,12 +33,11 @@ type release struct {
 // Resolve copies the files of a version to a place of our own: what somebody does to
 // the source afterwards changes nothing.
 func (p *Platform) Resolve(ctx context.Context, r sdk.ResolveRequest) (sdk.Release, diag.Diagnostics, error) {
-	var spec Spec
-	ds := schema.Decode(r.Target.Spec, &spec)
+	spec, ds := schema.Read[Spec](r.Target.Spec)
 	if ds.HasErrors() {
 		return sdk.Release{}, ds, nil
 	}
-	dir, err := p.dir(r.Target)
+	dir, _, err := p.component(r.Target)
 	if err != nil {
 		return sdk.Release{}, nil, err
 	}
@@ -53,11 +52,11 @@ func (p *Platform) Resolve(ctx context.Context, r sdk.ResolveRequest) (sdk.Relea
 	count, bytes := files.Files()
 	state, err := json.Marshal(release{Digest: files.Digest(), Files: count, Version: r.Target.Version})
 	return sdk.Release{
-		Version: encoding, State: state, Digest: "sha256:" + files.Digest(), Revision: short(files.Digest()),
+		Version: encoding, State: state, Digest: component.ReleasePrefix + files.Digest(), Revision: short(files.Digest()),
 		View: map[string]string{
 			"source": spec.Source,
 			"files":  fmt.Sprintf("%d files, %d bytes", count, bytes),
-			"digest": "sha256:" + files.Digest(),
+			"digest": component.ReleasePrefix + files.Digest(),
 			"env":    strings.Join(slices.Sorted(maps.Keys(spec.Env)), " "), // names only
 		},
 	}, ds, err
@@ -83,7 +82,7 @@ func short(digest string) string { return digest[:min(12, len(digest))] }
 func decode(version uint32, state []byte) (release, error) {
 	var r release
 	if version > encoding {
-		return r, sdk.Errorf(sdk.FailedPrecondition, sdk.ReasonSnapshotStale, "it has encoding %d, from a newer plugin: use that one", version)
+		return r, sdk.SnapshotStale("it has encoding %d, from a newer plugin: use that one", version)
 	}
 	if err := json.Unmarshal(state, &r); err != nil || r.Digest == "" {
 		return r, sdk.Errorf(sdk.InvalidArgument, sdk.ReasonInvalidSpec, "it cannot be read: %v", err)

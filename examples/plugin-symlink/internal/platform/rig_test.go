@@ -2,6 +2,7 @@ package platform_test
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -23,6 +24,7 @@ type rig struct {
 	*platform.Platform
 	root   string
 	keep   int
+	retain []string // of every operation
 	target sdk.Target
 	next   int // number of the next operation
 }
@@ -54,6 +56,25 @@ func (r *rig) path(parts ...string) string {
 }
 
 func (r *rig) component() component.Dir { return component.Dir(r.path()) }
+
+// edit changes what is written down, as a crash leaves it.
+func (r *rig) edit(change func(*component.Record)) {
+	r.Helper()
+	file := r.path(".apm", "state.json")
+	text, err := os.ReadFile(file)
+	if err != nil {
+		r.Fatal(err)
+	}
+	var s component.Record
+	if err := json.Unmarshal(text, &s); err != nil {
+		r.Fatal(err)
+	}
+	change(&s)
+	if text, err = json.Marshal(s); err != nil {
+		r.Fatal(err)
+	}
+	r.write(file, string(text))
+}
 
 // ctx bounds what a test waits for.
 func (r *rig) ctx() context.Context {
@@ -90,7 +111,7 @@ func (r *rig) operation(kind sdk.OperationKind) sdk.Operation {
 // deploy makes a page current.
 func (r *rig) deploy(text string) sdk.DeployRequest {
 	r.Helper()
-	request := sdk.DeployRequest{Operation: r.operation(sdk.OperationDeploy), Target: r.target, Release: r.resolve(text)}
+	request := sdk.DeployRequest{Operation: r.operation(sdk.OperationDeploy), Target: r.target, Release: r.resolve(text), Retain: r.retain}
 	if _, err := r.Deploy(r.ctx(), request); err != nil {
 		r.Fatalf("Deploy: %v", err)
 	}
@@ -101,7 +122,7 @@ func (r *rig) deploy(text string) sdk.DeployRequest {
 func (r *rig) rollback(to sdk.Snapshot) {
 	r.Helper()
 	o := r.operation(sdk.OperationRollback)
-	if _, err := r.Rollback(r.ctx(), sdk.RollbackRequest{Operation: o, Target: r.target, Snapshot: to}); err != nil {
+	if _, err := r.Rollback(r.ctx(), sdk.RollbackRequest{Operation: o, Target: r.target, Snapshot: to, Retain: r.retain}); err != nil {
 		r.Fatalf("Rollback: %v", err)
 	}
 	r.succeeds(o)

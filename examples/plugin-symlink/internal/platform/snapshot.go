@@ -10,16 +10,17 @@ import (
 	"example.com/apm-plugin-symlink/internal/tree"
 
 	"github.com/apm-deploy/apm/sdk"
+	"github.com/apm-deploy/apm/sdk/journal"
 )
 
 // Snapshot keeps what is current: its files are frozen too, if they are not those
 // of a release that we know, so that even what somebody else put there comes back.
 func (p *Platform) Snapshot(ctx context.Context, r sdk.SnapshotRequest) (sdk.SnapshotResult, error) {
-	dir, err := p.dir(r.Target)
+	dir, written, err := p.component(r.Target)
 	if err != nil {
 		return sdk.SnapshotResult{}, err
 	}
-	s, live, err := look(ctx, dir)
+	s, live, err := look(ctx, dir, written)
 	if err != nil {
 		return sdk.SnapshotResult{}, err
 	}
@@ -50,9 +51,9 @@ func (p *Platform) Snapshot(ctx context.Context, r sdk.SnapshotRequest) (sdk.Sna
 	}, err
 }
 
-// look reads the stamps of a component and what is current.
-func look(ctx context.Context, dir component.Dir) (*component.State, component.Live, error) {
-	s, err := dir.Load()
+// look reads what is written of a component and what is current.
+func look(ctx context.Context, dir component.Dir, written *journal.Journal[component.Goal]) (*component.Record, component.Live, error) {
+	s, err := written.Read()
 	if err != nil {
 		return nil, component.Live{}, answer("look", err)
 	}
@@ -61,7 +62,7 @@ func look(ctx context.Context, dir component.Dir) (*component.State, component.L
 }
 
 // versionOf is the version that is current, "" where it is not one that we made so.
-func versionOf(s *component.State, live component.Live) string {
+func versionOf(s *component.Record, live component.Live) string {
 	if s.Serving == nil || s.Serving.Digest != live.Digest {
 		return ""
 	}

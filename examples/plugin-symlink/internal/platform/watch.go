@@ -2,7 +2,6 @@ package platform
 
 import (
 	"context"
-	"fmt"
 	"time"
 
 	"example.com/apm-plugin-symlink/internal/component"
@@ -10,110 +9,115 @@ import (
 	"github.com/apm-deploy/apm/sdk"
 )
 
-// lookEvery is how often Watch and WatchTarget look for what nobody announces: the
-// changes of other people.
+// lookEvery is how often somebody looks for the changes of other people.
 const lookEvery = time.Second
 
-// batch is how many log lines are sent at once.
-const batch = 64
-
-// position is how much of an operation was sent. It is the resume token.
-type position struct {
-	steps  int
-	offset int64 // in the operation's log
-}
-
-func (p position) token(operation string) []byte {
-	return fmt.Appendf(nil, "%s %d %d", operation, p.steps, p.offset)
-}
-
-func parseToken(token []byte, operation string) (p position, err error) {
-	var of string
-	n, err := fmt.Sscanf(string(token), "%s %d %d", &of, &p.steps, &p.offset)
-	if err != nil || n != 3 || of != operation || p.steps < 0 || p.offset < 0 {
-		return p, sdk.Errorf(sdk.OutOfRange, sdk.ReasonResumeExpired, "the resume token is not of operation %q: watch again without one", operation)
-	}
-	return p, nil
-}
-
-// Watch sends what is written down of an operation, its lines and its steps, and
-// waits for more until it has ended. It begins anew wherever a token says.
+// Watch sends what is written down of an operation, and waits for more.
 func (p *Platform) Watch(ctx context.Context, r sdk.WatchRequest, sink sdk.Sink) error {
-	dir, err := p.dir(r.Target)
+	_, written, err := p.component(r.Target)
 	if err != nil {
 		return err
 	}
-	id := r.Operation.ID
-	var at position
+	return written.Watch(ctx, r, sink)
+}
+
+// WatchTarget tells, without an end, what is current and whether somebody else
+// changed it. It has no tokens: whoever comes back begins with the full picture.
+func (p *Platform) WatchTarget(ctx context.Context, r sdk.WatchTargetRequest, sink sdk.Sink) error {
 	if len(r.ResumeToken) > 0 {
-		if at, err = parseToken(r.ResumeToken, id); err != nil {
-			return err
-		}
+		return sdk.Errorf(sdk.OutOfRange, sdk.ReasonResumeExpired, "there are no resume tokens here: watch again without one")
 	}
-	fresh := len(r.ResumeToken) == 0
+	dir, written, err := p.component(r.Target)
+	if err != nil {
+		return err
+	}
 	tick := time.NewTicker(lookEvery)
 	defer tick.Stop()
-	seen := "" // of what is current
+	var seen, told, drifted string
 	for {
-		woken := p.wakeup()
-		s, err := dir.Load()
+		woken := written.Changed()
+		now, err := dir.Fingerprint(ctx)
 		if err != nil {
 			return answer("watch", err)
 		}
-		o := s.Operation(id)
-		if o == nil {
-			return sdk.Errorf(sdk.NotFound, sdk.ReasonNotFound, "operation %q was never accepted here, or is forgotten", id)
-		}
-		if fresh {
-			fresh = false
-			if err := sink(sdk.Event{State: stateOf(o), ResumeToken: at.token(id)}); err != nil {
+		if told == "" || now != seen {
+			seen = now
+			s, live, err := look(ctx, dir, written)
+			if err != nil {
 				return err
 			}
-		}
-		if ended, err := p.send(dir, o, &at, sink); ended || err != nil {
-			return err
+			events := changes(dir, s, live, told, &drifted)
+			if told = live.Digest; len(events) > 0 {
+				if err := sink(events...); err != nil {
+					return err
+				}
+			}
 		}
 		select {
 		case <-woken:
+			seen = "" // a stamp tells drift from what we did ourselves
 		case <-tick.C:
-			if now, err := dir.Fingerprint(ctx); err == nil && now != seen && o.Waits() {
-				seen = now
-				p.drive(dir, o) // which looks whether what is current was changed
-			}
 		case <-ctx.Done():
 			return ctx.Err()
 		}
 	}
 }
 
-// send sends what is new, lines first: when a step is written, so are the lines
-// before it.
-func (p *Platform) send(dir component.Dir, o *component.Operation, at *position, sink sdk.Sink) (ended bool, err error) {
-	for {
-		lines, next, err := dir.ReadLog(o.ID, at.offset, batch)
-		if err != nil {
-			return false, answer("read log", err)
-		}
-		if len(lines) == 0 {
-			break
-		}
-		at.offset = next
-		events := make([]sdk.Event, len(lines))
-		for i, line := range lines {
-			events[i] = sdk.Event{ObservedAt: line.At, Log: lineOf(line)}
-		}
-		events[len(events)-1].ResumeToken = at.token(o.ID)
-		if err := sink(events...); err != nil {
-			return false, err
+// changes are the events of what is live, after told was. A digest is drift once.
+func changes(dir component.Dir, s *component.Record, live component.Live, told string, drifted *string) []sdk.Event {
+	var events []sdk.Event
+	resources := resourcesOf(s, live)
+	switch {
+	case told == "":
+		events = append(events, sdk.Event{State: &sdk.State{
+			Phase: sdk.PhaseStabilizing, Fraction: 1, Message: live.Digest, Resources: resources,
+		}})
+	case told != live.Digest:
+		for i := range resources {
+			events = append(events, sdk.Event{Resource: &resources[i]})
 		}
 	}
-	for at.steps < len(o.Steps) {
-		event := eventOf(dir, o, o.Steps[at.steps])
-		at.steps++
-		event.ResumeToken = at.token(o.ID)
-		if err := sink(event); err != nil || event.Outcome != nil {
-			return event.Outcome != nil, err
-		}
+	if drift := driftOf(dir, s, live); drift == nil {
+		*drifted = ""
+	} else if *drifted != live.Digest {
+		*drifted = live.Digest
+		events = append(events, sdk.Event{Drift: drift})
 	}
-	return false, nil
+	return events
+}
+
+// driftOf says what somebody else did, or nil. What we stamped and have not done yet
+// is not drift, so that an operation under way never is.
+func driftOf(dir component.Dir, s *component.Record, live component.Live) *sdk.Drift {
+	expected, undone := component.Empty, false
+	if s.Serving != nil {
+		expected = s.Serving.Digest
+		undone = s.Serving.Rollback && live.Digest == s.Serving.Replaced
+	}
+	if live.Digest == expected || s.Active() != nil || (s.Serving == nil && !component.Ours(live.Link)) {
+		return nil
+	}
+	by := dir.ChangedBy()
+	return &sdk.Drift{
+		By: by, Revision: short(live.Digest), Undone: undone,
+		Message: dir.Current() + " is not what was deployed: changed by " + by,
+	}
+}
+
+// resourcesOf is what a component is made of.
+func resourcesOf(s *component.Record, live component.Live) []sdk.Resource {
+	link := sdk.Resource{ID: linkResource, Kind: "symlink", Name: live.Link, Health: sdk.ResourceReady}
+	files := sdk.Resource{
+		ID: releaseResource, ParentID: linkResource, Kind: "directory", Name: live.Link,
+		Revision: short(live.Digest), Health: sdk.ResourceReady,
+	}
+	switch {
+	case live.Digest == component.Empty:
+		link.Health, files.Health = sdk.ResourceGone, sdk.ResourceGone
+	case live.Digest == component.Missing:
+		link.Health, files.Health = sdk.ResourceFailed, sdk.ResourceGone
+	case s.Serving != nil && s.Serving.Digest != live.Digest:
+		files.Health, files.Reason = sdk.ResourceDegraded, "Changed"
+	}
+	return []sdk.Resource{link, files}
 }

@@ -82,24 +82,3 @@ func Sync(path string) error {
 	}
 	return errors.Join(handle.Sync(), handle.Close())
 }
-
-// Replace writes a file by way of a temporary one beside it: after a crash there
-// is the old content or the new.
-func Replace(path string, content []byte) error {
-	dir := filepath.Dir(path)
-	file, err := os.CreateTemp(dir, ".new-*") // mode 0600
-	if err != nil {
-		return err
-	}
-	defer func() { _ = os.Remove(file.Name()) }() // gone already when all went well
-	if _, err = file.Write(content); err == nil {
-		err = file.Sync()
-	}
-	if err = errors.Join(err, file.Close()); err == nil {
-		err = os.Rename(file.Name(), path)
-	}
-	if err != nil {
-		return err
-	}
-	return Sync(dir)
-}
