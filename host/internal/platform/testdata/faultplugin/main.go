@@ -70,6 +70,10 @@ func note(file, format string, args ...any) {
 }
 
 func main() {
+	if pair := os.Getenv(envBare); pair != "" {
+		serveBare(pair)
+		return
+	}
 	if os.Getenv("APM_PLUGIN") != "" {
 		note("starts", "%d", os.Getpid())
 		note("environment", "%s", strings.Join(os.Environ(), "\x00"))
