@@ -80,7 +80,12 @@ func start(t T, command, env []string) (*Process, error) {
 	select {
 	case p.Line = <-first:
 	case <-p.exited:
-		return p, fmt.Errorf("exit before the handshake: %v", p.cmd.ProcessState)
+		p.hearOut()
+		select {
+		case p.Line = <-first: // what is wrong with it says more than that it has ended
+		default:
+			return p, fmt.Errorf("exit before the handshake: %v", p.cmd.ProcessState)
+		}
 	case <-time.After(startTimeout):
 		return p, fmt.Errorf("no handshake line within %v", startTimeout)
 	}
@@ -172,6 +177,19 @@ func (p *Process) run(t T) (<-chan string, error) {
 		readers.Wait()
 	})
 	return first, nil
+}
+
+// hearOut waits for the last words of a process that has ended. What it started
+// may hold its outputs open for longer.
+func (p *Process) hearOut() {
+	late := time.After(endTimeout)
+	for _, ended := range []<-chan struct{}{p.outEnded, p.errEnded} {
+		select {
+		case <-ended:
+		case <-late:
+			return
+		}
+	}
 }
 
 func copyOutput(to io.Writer, from io.Reader, first chan<- string) {
