@@ -39,8 +39,8 @@ type File struct {
 	specs    map[string]*hclsyntax.Block
 	secrets  hcl.Pos // where they stand
 
-	prepare, changeFiles, changeLive *hook
-	serves                           *serves
+	prepare, changeFiles, changeLive, prune *hook
+	serves                                  *serves
 }
 
 const maxFile = 1 << 20
@@ -153,13 +153,16 @@ func (f *File) Config(d sdk.Description) (plugintest.Config, error) {
 		Env: f.Environment, Secrets: f.Secrets, Timeout: f.Timeout,
 		Platform: f.platform(d),
 		SpecV1:   f.spec(d, "v1"), SpecV2: f.spec(d, "v2"), SpecBad: f.spec(d, "bad"),
-		SpecSlow: f.spec(d, "slow"), SpecChatty: f.spec(d, "chatty"),
+		SpecSlow: f.spec(d, "slow"), SpecChatty: f.spec(d, "chatty"), SpecFailing: f.spec(d, "failing"),
 	}
 	if f.changeFiles != nil {
 		c.ChangeFiles = f.changeFiles.files
 	}
 	if f.changeLive != nil {
 		c.ChangeLive = f.changeLive.live
+	}
+	if f.prune != nil {
+		c.Prune = f.prune.live
 	}
 	if f.serves != nil {
 		c.Serves = f.serves.content

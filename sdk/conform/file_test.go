@@ -96,6 +96,7 @@ spec "v1" {
 spec "v2" { source = "two" }
 spec "slow" { source = "slow" }
 spec "chatty" { source = "chatty" }
+spec "failing" { source = "failing" }
 
 spec "bad" {
   size    = "many"
@@ -109,6 +110,7 @@ change_files {
   undo    = ["rm", "x"]
 }
 change_live { command = ["./change", "y"] }
+prune { command = ["./prune"] }
 serves { command = ["cat"] }
 `
 
@@ -123,9 +125,10 @@ func TestGoodFile(t *testing.T) {
 		"config": {`{"remote":{"url":"` + home + `"},"root":"` + dir + `/state","scrap":"` + dir + `/scrap"}`, string(c.Platform)},
 		"v1": {`{"env":{"TOKEN":"canary"},"extra":["` + dir + `/a","/b","` + home + `/c"],"hook":[{"command":["a"]},{"command":["b","c"]}],` +
 			`"port":{"admin":{"listen":"x"},"http":{"listen":"` + dir + `:1"}},"size":3,"source":"` + dir + `/one"}`, string(c.SpecV1)},
-		"v2":     {`{"source":"` + dir + `/two"}`, string(c.SpecV2)},
-		"slow":   {`{"source":"` + dir + `/slow"}`, string(c.SpecSlow)},
-		"chatty": {`{"source":"` + dir + `/chatty"}`, string(c.SpecChatty)},
+		"v2":      {`{"source":"` + dir + `/two"}`, string(c.SpecV2)},
+		"slow":    {`{"source":"` + dir + `/slow"}`, string(c.SpecSlow)},
+		"chatty":  {`{"source":"` + dir + `/chatty"}`, string(c.SpecChatty)},
+		"failing": {`{"source":"` + dir + `/failing"}`, string(c.SpecFailing)},
 		// What the plugin is there to refuse is handed to it as it was written.
 		"bad": {`{"nothing":{"like":"it"},"port":{"http":{}},"size":"many","unknown":[1,{"a":null}]}`, string(c.SpecBad)},
 	} {
@@ -136,7 +139,7 @@ func TestGoodFile(t *testing.T) {
 	if diff := cmp.Diff([]string{"A=1", "B=2"}, c.Env); diff != "" || c.Timeout != 90*time.Second || len(c.Secrets) != 1 {
 		t.Errorf("environment %v, timeout %v, secrets %v", c.Env, c.Timeout, c.Secrets)
 	}
-	if c.ChangeFiles == nil || c.ChangeLive == nil || c.Serves == nil {
+	if c.ChangeFiles == nil || c.ChangeLive == nil || c.Serves == nil || c.Prune == nil {
 		t.Error("a hook is missing")
 	}
 	if _, ds := description.Spec.Complete(c.SpecV1); ds.HasErrors() {

@@ -77,7 +77,7 @@ func (h *hook) files(t plugintest.T) {
 	}
 }
 
-// live is ChangeLive of the suite.
+// live is ChangeLive, or Prune, of the suite.
 func (h *hook) live(t plugintest.T, target sdk.Target) {
 	t.Helper()
 	_, err := h.run(t.Context(), "command", h.command,

@@ -95,6 +95,10 @@ spec "chatty" {
   file  = "${tmp}/v1"
   lines = 10000
 }
+spec "failing" {
+  file  = "${tmp}/v1"
+  fails = "EXITED"
+}
 secrets = ["canary-platform", "canary-one", "canary-two"]
 timeout = "20s"
 prepare {

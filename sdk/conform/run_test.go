@@ -10,8 +10,6 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/google/go-cmp/cmp"
-
 	"github.com/apm-deploy/apm/sdk/conform"
 )
 
@@ -52,23 +50,21 @@ func TestFakePasses(t *testing.T) {
 	if code != conform.ExitPassed || stderr != "" || report.Failed > 0 || report.File != file || report.Plugin.Name != "fake" {
 		t.Fatalf("exit %d, %s%s", code, stdout, stderr)
 	}
-	var skipped []string
 	for _, c := range report.Cases {
-		if c.Status == "skipped" {
-			skipped = append(skipped, c.Name)
+		// What cannot be shown from outside, what its capabilities leave out, and what the fake does not have.
+		without := regexp.MustCompile(`within this process|the plugin has |no UTF-8|prunes`)
+		if why := strings.Join(c.Messages, " "); c.Status == "skipped" && !without.MatchString(why) {
+			t.Errorf("%s is skipped: %s", c.Name, why)
 		}
 		if !row(c.Name, string(c.Status)).MatchString(stdout) {
 			t.Errorf("the table has no line for %q:\n%s", c.Name, stdout)
 		}
 	}
-	if diff := cmp.Diff([]string{"panic becomes an internal error", "no goroutine left"}, skipped); diff != "" {
-		t.Errorf("skipped (-want +got):\n%s", diff)
-	}
 	document, err := os.ReadFile(filepath.Join(dir, "report.xml"))
 	if err != nil {
 		t.Fatal(err)
 	}
-	checkJUnit(t, document, len(report.Cases), 0, len(skipped))
+	checkJUnit(t, document, len(report.Cases), 0, report.Skipped)
 }
 
 // A plugin that breaks a rule fails the case of that rule, by name, everywhere.
@@ -78,7 +74,7 @@ func TestBrokenPluginIsNamed(t *testing.T) {
 	beside(t, binary, "conform.hcl", fakeFile(`fault "break" { rule = "epoch" }`))
 	dir := t.TempDir()
 	reports := []string{"--json", filepath.Join(dir, "report.json"), "--junit", filepath.Join(dir, "report.xml")}
-	code, stdout, stderr := run(t.Context(), append(reports, "--run", "epoch|other digest", binary, "-v")...)
+	code, stdout, stderr := run(t.Context(), append(reports, "--run", "^(stale epoch refused|same id with another digest)$", binary, "-v")...)
 	const broken = "stale epoch refused"
 	if code != conform.ExitFailed || stderr != "" || !row(broken, "failed").MatchString(stdout) || !row("same id with another digest", "passed").MatchString(stdout) ||
 		!strings.Contains(stdout, "\nfailed: "+broken+"\n") || !strings.Contains(stdout, "FAILED: 2 passed, 1 failed, 0 skipped") {
@@ -160,7 +156,7 @@ func TestBinaryOfTheWorkingDirectory(t *testing.T) {
 func TestReportOnStdout(t *testing.T) {
 	t.Parallel()
 	binary := plugin(t, "apm-plugin-fake")
-	code, stdout, stderr := run(t.Context(), binary, "--json", "-", "--run", "start")
+	code, stdout, stderr := run(t.Context(), binary, "--json", "-", "--run", "^clean start")
 	var report conform.Report
 	if err := json.Unmarshal([]byte(stdout), &report); err != nil || code != conform.ExitPassed || len(report.Cases) != 2 {
 		t.Errorf("exit %d, %v, %s", code, err, stdout)
@@ -168,7 +164,7 @@ func TestReportOnStdout(t *testing.T) {
 	if !row("clean start by the wire contract", "passed").MatchString(stderr) {
 		t.Errorf("the table is not on standard error: %s", stderr)
 	}
-	_, stdout, _ = run(t.Context(), binary, "--junit", "-", "--run", "start")
+	_, stdout, _ = run(t.Context(), binary, "--junit", "-", "--run", "^clean start")
 	checkJUnit(t, []byte(stdout), 2, 0, 0)
 }
 
@@ -221,11 +217,11 @@ func TestEndedRun(t *testing.T) {
 	out := &watched{until: []byte("health is told"), then: cancel}
 	path := filepath.Join(t.TempDir(), "report.json")
 	code := conform.Main(ctx, conform.Streams{Out: out, Err: out}, []string{binary, "--json", path})
-	if code != conform.ExitFailed || !strings.Contains(out.String(), "\ninterrupted: the last ") || strings.Contains(out.String(), "lifeline closes") {
+	if code != conform.ExitFailed || !strings.Contains(out.String(), "\ninterrupted: the last ") || strings.Contains(out.String(), "idle connection") {
 		t.Errorf("exit %d, %s", code, out.String())
 	}
 	report := read(t, path)
-	if last := report.Cases[len(report.Cases)-1]; last.Status != "failed" || report.Passed > 6 {
+	if last := report.Cases[len(report.Cases)-1]; last.Status != "failed" || report.Passed > 20 {
 		t.Errorf("%d passed, the last is %+v", report.Passed, last)
 	}
 }

@@ -22,7 +22,7 @@ const (
 // names of the file itself.
 var (
 	topAttributes = []string{"secrets", "timeout", "environment"}
-	topBlocks     = []string{"config", "spec", "prepare", "change_files", "change_live", "serves"}
+	topBlocks     = []string{"config", "spec", "prepare", "change_files", "change_live", "prune", "serves"}
 )
 
 // top reads what the file itself says.
@@ -63,6 +63,8 @@ func (f *File) top(body *hclsyntax.Body) {
 			f.changeFiles = f.hook(b, "command", "undo")
 		case "change_live":
 			f.changeLive = f.hook(b, "command")
+		case "prune":
+			f.prune = f.hook(b, "command")
 		case "serves":
 			f.serves = f.readServes(b)
 		}

@@ -103,7 +103,7 @@ func TestReportThatCannotBeWritten(t *testing.T) {
 		t.Errorf("exit %d, %s%s", code, stdout, stderr)
 	}
 	full := conform.Streams{Out: brokenPipe{}, Err: &bytes.Buffer{}}
-	if code := conform.Main(t.Context(), full, []string{plugin(t, "apm-plugin-fake"), "--run", "start", "--json", "-"}); code != conform.ExitUsage {
+	if code := conform.Main(t.Context(), full, []string{plugin(t, "apm-plugin-fake"), "--run", "^clean start", "--json", "-"}); code != conform.ExitUsage {
 		t.Errorf("standard output that takes nothing: exit %d", code)
 	}
 }

@@ -2,28 +2,22 @@ package conform
 
 import "regexp"
 
-// The suite speaks of the fields of its Config; people know what stands in the
-// file.
-var fields = regexp.MustCompile(`\bplugintest\.Config\.Platform\b|\bSpec(V1|V2|Bad|Slow|Chatty|Failing)\b|\b(ChangeFiles|ChangeLive|give (Serves|Secrets|Plugin|Platform|OldHandle))\b`)
-
-var words = map[string]string{
-	"plugintest.Config.Platform": "config",
-	"SpecV1":                     `spec "v1"`,
-	"SpecV2":                     `spec "v2"`,
-	"SpecBad":                    `spec "bad"`,
-	"SpecSlow":                   `spec "slow"`,
-	"SpecChatty":                 `spec "chatty"`,
-	"SpecFailing":                `spec "failing"`,
-	"ChangeFiles":                "change_files",
-	"ChangeLive":                 "change_live",
-	"give Serves":                "give serves",
-	"give Secrets":               "give secrets",
-	"give Platform":              "give config { }",
-	"give Plugin":                "a Go test with plugintest.Run has it",
-	"give OldHandle":             "a Go test with plugintest.Run can give it",
+// The suite speaks of the fields of its Config, and of what stands for them in a
+// file; here only the file matters.
+var fields = []struct {
+	field *regexp.Regexp
+	file  string
+}{
+	{regexp.MustCompile(`\bgive [A-Z]\w*(?: and [A-Z]\w*)? \(conform\.hcl: ([^)]+)\)`), "give $1 in conform.hcl"},
+	{regexp.MustCompile(`\bgive Platform\b`), "give config { } in conform.hcl"},
+	{regexp.MustCompile(`\bgive Plugin\b`), "plugintest.Run in a Go test can"},
+	{regexp.MustCompile(`\bplugintest\.Config\.Platform\b`), "config"},
 }
 
 // inFile says a message of the suite in the words of the file.
 func inFile(message string) string {
-	return fields.ReplaceAllStringFunc(message, func(name string) string { return words[name] })
+	for _, one := range fields {
+		message = one.field.ReplaceAllString(message, one.file)
+	}
+	return message
 }
