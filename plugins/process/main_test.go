@@ -40,10 +40,17 @@ func TestMain(m *testing.M) {
 //
 //nolint:forbidigo // an application prints, sleeps and dies on purpose
 func app(args []string) int {
-	if len(args) > 0 && args[0] == "chatty" {
+	switch {
+	case len(args) > 0 && args[0] == "chatty":
 		for n := range 12000 {
 			fmt.Println("line", n)
 		}
+		for range 5 {
+			fmt.Println("no UTF-8: \xff")
+		}
+	case len(args) > 0 && args[0] == "failing":
+		fmt.Fprintln(os.Stderr, "cannot go on: as the suite wants it")
+		return 1
 	}
 	content, err := os.ReadFile("content")
 	if err != nil {
@@ -72,30 +79,38 @@ func TestConformance(t *testing.T) {
 	spec := specs{t: t, listen: fmt.Sprintf("127.0.0.1:%d", port)}
 	one, two := spec.artifact("one"), spec.artifact("two")
 	plugintest.Run(t, plugintest.Config{
-		Command:    []string{binary},
-		Plugin:     platform.Plugin(),
-		Platform:   fmt.Appendf(nil, `{"state_dir": %q, "keep": 3}`, root),
-		SpecV1:     spec.json(one),
-		SpecV2:     spec.json(two),
-		SpecBad:    []byte(`{"command": ["./run"], "replicas": 1000}`),
-		SpecChatty: spec.json(one, "chatty"),
-		Secrets:    []string{secret},
+		Command:     []string{binary},
+		Plugin:      platform.Plugin(),
+		Platform:    fmt.Appendf(nil, `{"state_dir": %q, "keep": 3}`, root),
+		SpecV1:      spec.json(one),
+		SpecV2:      spec.json(two),
+		SpecBad:     []byte(`{"command": ["./run"], "replicas": 1000}`),
+		SpecChatty:  spec.json(one, "chatty"),
+		SpecFailing: spec.json(two, "failing"),
+		Secrets:     []string{secret},
 		ChangeFiles: func(t plugintest.T) {
 			file := filepath.Join(one, "content")
 			write(t, file, "changed")
 			t.Cleanup(func() { write(t, file, "one") })
 		},
 		ChangeLive: func(t plugintest.T, target sdk.Target) {
-			dirs, err := filepath.Glob(filepath.Join(root, "*", target.Application, target.Environment, target.Component))
-			if err != nil || len(dirs) != 1 {
-				t.Fatalf("directories of the component: %v %v", dirs, err)
-			}
-			st, err := state.Load(dirs[0])
+			store, serving := artifacts(t, root, target)
+			write(t, filepath.Join(store.Files(serving), "content"), "changed by hand")
+		},
+		Prune: func(t plugintest.T, target sdk.Target) {
+			store, serving := artifacts(t, root, target)
+			all, err := filepath.Glob(filepath.Join(store.Dir, "*"))
 			if err != nil {
 				t.Fatal(err)
 			}
-			store := artifact.Store{Dir: state.ArtifactsOf(dirs[0])}
-			write(t, filepath.Join(store.Files(st.Serving.Release.Artifact), "content"), "changed by hand")
+			for _, one := range all {
+				if filepath.Base(one) == serving {
+					continue
+				}
+				if err := os.RemoveAll(one); err != nil {
+					t.Fatal(err)
+				}
+			}
 		},
 		Serves: func(t plugintest.T, addresses map[string]string) string {
 			request, err := http.NewRequestWithContext(t.Context(), http.MethodGet, "http://"+addresses["http"], nil)
@@ -122,6 +137,20 @@ func TestConformance(t *testing.T) {
 		}
 		<-time.After(20 * time.Millisecond)
 	}
+}
+
+// artifacts returns what the component's installation keeps, and what serves of it.
+func artifacts(t plugintest.T, root string, target sdk.Target) (store artifact.Store, serving string) {
+	t.Helper()
+	dirs, err := filepath.Glob(filepath.Join(root, "*", target.Application, target.Environment, target.Component))
+	if err != nil || len(dirs) != 1 {
+		t.Fatalf("directories of the component: %v %v", dirs, err)
+	}
+	st, err := state.Load(dirs[0])
+	if err != nil {
+		t.Fatal(err)
+	}
+	return artifact.Store{Dir: state.ArtifactsOf(dirs[0])}, st.Serving.Release.Artifact
 }
 
 type specs struct {

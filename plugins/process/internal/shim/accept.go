@@ -69,11 +69,11 @@ func (c *component) accept(request control.Request) error {
 		}
 		active.SupersededBy = op.ID
 	}
-	return c.enter(op, request)
+	return c.enter(op, request, live.observed)
 }
 
 // enter stores the operation and sets its driver going.
-func (c *component) enter(op control.Operation, request control.Request) error {
+func (c *component) enter(op control.Operation, request control.Request, observed string) error {
 	before := *c.st
 	before.Operations = append([]state.Operation(nil), c.st.Operations...)
 	c.identity.Store(&request.Identity)
@@ -85,7 +85,7 @@ func (c *component) enter(op control.Operation, request control.Request) error {
 	c.st.Retain = request.Retain
 	next := state.Operation{
 		ID: op.ID, DeploymentID: op.DeploymentID, Kind: op.Kind, Digest: op.Digest, Epoch: op.Epoch,
-		Staged: op.Staged, Version: request.Version, Phase: state.PhaseStarting, Started: time.Now(),
+		Staged: op.Staged, Version: request.Version, Phase: state.PhaseStarting, Started: time.Now(), Before: observed,
 	}
 	if r := request.Goal.Release; r != nil {
 		c.st.Generation++

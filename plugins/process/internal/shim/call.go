@@ -68,7 +68,7 @@ func (c *component) promote(request control.Operation, percent int) error {
 		return nil
 	case settled || op.Phase == state.PhaseFinished:
 		return sdk.Errorf(sdk.FailedPrecondition, sdk.ReasonConflict, "operation %q is over: its candidate cannot be promoted to %d %%", op.ID, percent)
-	case op.Cancelled || op.SupersededBy != "":
+	case op.Stopped():
 		return sdk.Errorf(sdk.FailedPrecondition, sdk.ReasonConflict, "operation %q was stopped: its candidate cannot be promoted", op.ID)
 	case !op.Staged || op.Removes:
 		return sdk.Errorf(sdk.FailedPrecondition, sdk.ReasonConflict, "operation %q is not staged: it has no candidate to promote", op.ID)

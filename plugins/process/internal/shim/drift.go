@@ -117,6 +117,27 @@ func (c *component) checkFiles() {
 		}
 	}
 	c.tell(driftFiles, now.generation, found)
+	if drift, changed := found[now.files]; changed {
+		c.overtake(now, drift.Message)
+	}
+}
+
+// overtake ends a deploy during which somebody else changed what serves: he did not
+// know of it, and it not of him. A rollback goes on: what it brings back is not what
+// was changed.
+func (c *component) overtake(now live, what string) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	op := c.st.Operation(c.st.Active)
+	switch {
+	case op == nil || op.Kind != sdk.OperationDeploy || op.Before == "" || op.Stopped():
+	case op.Phase == state.PhaseSettling || op.Percent == 100:
+	case c.generation() != now.generation || now.observed == op.Before:
+	default:
+		op.Changed = what
+		_ = c.save()
+		c.driver.wake()
+	}
 }
 
 // served returns what serves and the artifacts that the component has.

@@ -140,7 +140,7 @@ func (c *component) follow(d *driver, t *track) {
 		op := c.operation(d.id)
 		isReady := t.ready()
 		switch {
-		case op.SupersededBy != "" || op.Cancelled:
+		case op.Stopped():
 			c.discard(t)
 			c.stopped(op)
 			return
@@ -175,6 +175,8 @@ func (c *component) stopped(op state.Operation) bool {
 	switch {
 	case op.SupersededBy != "":
 		c.finish(op.ID, sdk.Outcome{Result: sdk.ResultSuperseded, SupersededBy: "operation " + op.SupersededBy, Message: "superseded by operation " + op.SupersededBy})
+	case op.Changed != "":
+		c.finish(op.ID, sdk.Outcome{Result: sdk.ResultSuperseded, SupersededBy: "unknown", Message: op.Changed + "; " + c.leftAs()})
 	case op.Cancelled:
 		c.finish(op.ID, sdk.Outcome{Result: sdk.ResultCancelled, Message: "cancelled; " + c.leftAs()})
 	default:

@@ -106,11 +106,16 @@ type Operation struct {
 	Percent      int               `json:"percent"` // as last asked for
 	Cancelled    bool              `json:"cancelled,omitempty"`
 	SupersededBy string            `json:"superseded_by,omitempty"`
+	Before       string            `json:"before,omitempty"`  // observed digest when it was accepted
+	Changed      string            `json:"changed,omitempty"` // what somebody else changed since; it ends the operation
 	Started      time.Time         `json:"started"`
 	Finished     time.Time         `json:"finished,omitzero"`
 	Goal         *Deployed         `json:"goal,omitempty"` // while it is under way; nil: remove
 	Outcome      *record.Outcome   `json:"outcome,omitempty"`
 }
+
+// Stopped says that it is to end without having done anything.
+func (o *Operation) Stopped() bool { return o.SupersededBy != "" || o.Changed != "" || o.Cancelled }
 
 // Process is an instance that was started. A pid alone proves nothing: it may
 // have been given to another process since.
