@@ -21,7 +21,7 @@ type breacher interface {
 func (s *Server) options() []grpc.ServerOption {
 	options := ServerOptions()
 	if one, ok := s.platform.(breacher); ok {
-		options = append(options, grpc.ForceServerCodecV2(rawCodec{newCodec()}))
+		options = append(options, grpc.ForceServerCodecV2(rawCodec{newCodec(true)}))
 		options = append(options, one.GRPCServerOptions()...)
 	}
 	return options

@@ -122,7 +122,7 @@ func invoke[Q, R proto.Message](
 	}
 	response, err := call(callCtx, request, c.callOptions()...)
 	if err != nil {
-		return none, errorOf(ctx, method, err, ownDeadline)
+		return none, c.failed(ctx, method, request, err, ownDeadline)
 	}
 	return response, nil
 }
@@ -132,9 +132,6 @@ func (c *Client) check(method string, request proto.Message) error {
 	if c.unchecked {
 		return nil
 	}
-	if field := firstInvalid(request.ProtoReflect()); field != "" {
-		return sdk.Errorf(sdk.InvalidArgument, sdk.ReasonInvalidSpec, "field %s of %s is not valid UTF-8", field, method)
-	}
 	if err := checkRequestLimits(request); err != nil {
 		return err
 	}
@@ -142,6 +139,15 @@ func (c *Client) check(method string, request proto.Message) error {
 		return tooLarge(fmt.Sprintf("the request of %s", method), size, sdk.MaxMessage)
 	}
 	return nil
+}
+
+// failed is the error of a call. gRPC does not say which text of a request it
+// could not encode.
+func (c *Client) failed(ctx context.Context, method string, request proto.Message, err error, ownDeadline bool) error {
+	if field := firstInvalid(request.ProtoReflect()); field != "" && !c.unchecked {
+		return sdk.Errorf(sdk.InvalidArgument, sdk.ReasonInvalidSpec, "field %s of %s is not valid UTF-8", field, method)
+	}
+	return errorOf(ctx, method, err, ownDeadline)
 }
 
 func (c *Client) callOptions() []grpc.CallOption {

@@ -54,7 +54,7 @@ func (c *Client) watch(ctx context.Context, request *pluginv1.WatchRequest, sink
 
 // openWatch is Watch with messages that are not decoded by reflection.
 func (c *Client) openWatch(ctx context.Context, request *pluginv1.WatchRequest, options ...grpc.CallOption) (batches, error) {
-	opened, err := c.rpc.Watch(ctx, request, append(options, grpc.ForceCodecV2(newCodec()))...)
+	opened, err := c.rpc.Watch(ctx, request, append(options, grpc.ForceCodecV2(newCodec(false)))...)
 	return batches{opened}, err
 }
 
@@ -109,7 +109,7 @@ func stream[Q proto.Message, R any, S interface{ Recv() (R, error) }](
 	defer cancel(nil)
 	opened, err := open(streamCtx, request)
 	if err != nil {
-		return errorOf(ctx, method, err, false)
+		return c.failed(ctx, method, request, err, false)
 	}
 	for {
 		response, err := receive(opened, silence, func() { cancel(errSilence) })

@@ -4,9 +4,10 @@ import (
 	"fmt"
 
 	"google.golang.org/grpc/encoding"
-	"google.golang.org/grpc/encoding/proto"
+	protocodec "google.golang.org/grpc/encoding/proto"
 	"google.golang.org/grpc/mem"
 	"google.golang.org/protobuf/encoding/protowire"
+	"google.golang.org/protobuf/proto"
 
 	"github.com/apm-deploy/apm/sdk"
 )
@@ -81,15 +82,25 @@ func (b *batch) decode(data []byte) error {
 
 // codec is gRPC's own for protobuf, but for the messages of Watch, which come by
 // the hundred thousand.
-type codec struct{ encoding.CodecV2 }
+type codec struct {
+	encoding.CodecV2
+	repair bool // text that is not UTF-8, and not refuse it
+}
 
-func newCodec() codec { return codec{encoding.GetCodecV2(proto.Name)} }
+func newCodec(repair bool) codec { return codec{encoding.GetCodecV2(protocodec.Name), repair} }
 
-// Marshal encodes a message.
+// Marshal encodes a message. protobuf looks at every text in any case, so only a
+// message that it refuses is looked at again.
 func (c codec) Marshal(v any) (mem.BufferSlice, error) {
 	if out, ok := v.(*frame); ok {
 		return mem.BufferSlice{mem.SliceBuffer(out.data)}, nil
 	}
+	data, err := c.CodecV2.Marshal(v)
+	message, ok := v.(proto.Message)
+	if err == nil || !ok || !c.repair {
+		return data, err
+	}
+	sanitize(message.ProtoReflect())
 	return c.CodecV2.Marshal(v)
 }
 

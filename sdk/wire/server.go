@@ -96,7 +96,7 @@ func NewServer(plugin sdk.Plugin, log *slog.Logger, options ...ServerOption) (*S
 func (s *Server) Wait() { s.streams.Wait() }
 
 // guard runs one call of the platform: it recovers panics, turns errors into
-// statuses, repairs texts and refuses answers that are too large.
+// statuses and refuses answers that are too large.
 func guard[R proto.Message](ctx context.Context, s *Server, method string, call func() (R, error)) (response R, err error) {
 	var none R
 	defer func() {
@@ -109,7 +109,6 @@ func guard[R proto.Message](ctx context.Context, s *Server, method string, call 
 		s.logCause(method, err)
 		return none, statusOf(ctx, err)
 	}
-	sanitize(response.ProtoReflect())
 	if size := proto.Size(response); size > sdk.MaxMessage {
 		return none, statusOf(ctx, pluginBug("the answer of %s has %d bytes, the limit is %d", method, size, sdk.MaxMessage))
 	}

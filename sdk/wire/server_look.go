@@ -110,7 +110,6 @@ func (s *Server) Health(_ *pluginv1.HealthRequest, stream grpc.ServerStreamingSe
 			response := &pluginv1.HealthResponse{
 				State: pluginv1.HealthResponse_State(h.State), Description: h.Description, Attributes: h.Attributes,
 			}
-			sanitize(response.ProtoReflect())
 			mu.Lock()
 			defer mu.Unlock()
 			return stream.Send(response)
@@ -160,7 +159,6 @@ func sendLines(stream grpc.ServerStreamingServer[pluginv1.LogsResponse], lines [
 	response, size := &pluginv1.LogsResponse{}, 0
 	for i, line := range lines {
 		out := logToProto(line)
-		sanitize(out.ProtoReflect())
 		response.Lines = append(response.Lines, out)
 		size += proto.Size(out)
 		if size < maxLogBytes && i < len(lines)-1 {
