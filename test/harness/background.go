@@ -6,6 +6,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"sync"
 	"syscall"
 	"time"
 )
@@ -17,6 +18,7 @@ type Background struct {
 	ended   chan struct{}
 	err     error         // after ended
 	copied  chan struct{} // all that it wrote to its terminal has been read; nil: it has none
+	hangUp  func()        // nil: it has no terminal
 	stdout  string
 	stderr  string
 }
@@ -25,11 +27,27 @@ type Background struct {
 // killed at the end of the test.
 func (h *Host) Begin(arguments ...string) *Background {
 	h.t.Helper()
+	return h.begin(h.background(arguments))
+}
+
+// BeginUnder is Begin by way of a program that becomes apm, such as nohup.
+func (h *Host) BeginUnder(program string, arguments ...string) *Background {
+	h.t.Helper()
+	b := h.background(arguments)
+	path, err := exec.LookPath(program)
+	if err != nil {
+		h.t.Fatal(err)
+	}
+	b.command.Path, b.command.Args = path, append([]string{program}, b.command.Args...)
+	return h.begin(b)
+}
+
+func (h *Host) begin(b *Background) *Background {
+	h.t.Helper()
 	dir, err := os.MkdirTemp(h.Path("tmp"), "background-")
 	if err != nil {
 		h.t.Fatal(err)
 	}
-	b := h.background(arguments)
 	b.stdout, b.stderr = filepath.Join(dir, "stdout"), filepath.Join(dir, "stderr")
 	stdout, err := os.Create(b.stdout)
 	if err != nil {
@@ -106,6 +124,9 @@ func (b *Background) Signal(s syscall.Signal) {
 		b.host.t.Fatalf("signal %v: %v", b.command.Args, err)
 	}
 }
+
+// HangUp takes its terminal away, as closing the window does.
+func (b *Background) HangUp() { b.hangUp() }
 
 // Ended says whether it has ended.
 func (b *Background) Ended() bool {
@@ -184,10 +205,11 @@ func (h *Host) BeginOn(window Window, arguments ...string) *Background {
 		_ = file.Close()
 		close(b.copied)
 	}()
-	h.t.Cleanup(func() {
+	b.hangUp = sync.OnceFunc(func() {
 		_ = main.Close()
 		<-b.copied
 	})
+	h.t.Cleanup(b.hangUp)
 	b.start()
 	return b
 }
