@@ -68,6 +68,16 @@ func asFailure(err error, component string) *failure {
 	}}
 }
 
+// pluginBug is what to do about a plugin that broke down or breaks the contract.
+const pluginBug = "a mistake of the plugin, not of the deployment: report it to its author, with the plugin's lines in the host's log"
+
+// isBug says whether a plugin answered that it broke down.
+func isBug(err error) bool {
+	var answered *sdk.Error
+	return errors.As(err, &answered) &&
+		(answered.Reason == sdk.ReasonPluginBug || answered.Code == sdk.Internal || answered.Code == sdk.Unknown)
+}
+
 // fromPlatform makes a failure of an error that a plugin answered.
 func fromPlatform(err error, component, doing string) *failure {
 	f := &failure{cause: err, Failure: deployment.Failure{
@@ -81,9 +91,9 @@ func fromPlatform(err error, component, doing string) *failure {
 	f.Resource = answered.Resource
 	f.Message = clip(fmt.Sprintf("%s: %s", doing, answered.Message))
 	switch {
-	case answered.Reason == sdk.ReasonPluginBug, answered.Code == sdk.Internal, answered.Code == sdk.Unknown:
+	case isBug(err):
 		f.Code = deployment.CodePluginBug
-		f.Suggestion = "a mistake of the plugin, not of the deployment: report it to its author, with the plugin's lines in the host's log"
+		f.Suggestion = pluginBug
 	case answered.Reason == sdk.ReasonSnapshotStale:
 		f.Suggestion = "what the snapshot needs is gone; deploy the wanted version anew"
 	case answered.Code == sdk.PermissionDenied:

@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"strings"
@@ -18,7 +19,7 @@ const restarted = time.Second
 func platformError(err error, platform, doing string) error {
 	out := &deployment.Error{Code: deployment.Internal, Message: fmt.Sprintf("%s: %v", doing, err), Err: err}
 	switch {
-	case errors.Is(err, sdk.ErrPluginGone):
+	case errors.Is(err, sdk.ErrPluginGone), errors.Is(err, context.DeadlineExceeded):
 		out.Code, out.Message = deployment.Unavailable, doing+": platform "+platform+" did not answer"
 		out.Remedy, out.RetryAfter = "apm plugin inspect "+platform, restarted
 	case sdk.CodeOf(err) == sdk.Unavailable, sdk.CodeOf(err) == sdk.ResourceExhausted, sdk.CodeOf(err) == sdk.DeadlineExceeded:
@@ -30,6 +31,8 @@ func platformError(err error, platform, doing string) error {
 	case sdk.CodeOf(err) == sdk.PermissionDenied, sdk.CodeOf(err) == sdk.Unauthenticated:
 		out.Code = deployment.Unavailable
 		out.Remedy = "check the credentials of platform " + platform
+	case isBug(err):
+		out.Remedy = pluginBug
 	}
 	return out
 }
