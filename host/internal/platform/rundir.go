@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"syscall"
 	"time"
 )
@@ -28,17 +29,25 @@ type runDir struct {
 	lock *os.File
 }
 
+// runBases are where run directories may lie: the one that was named, else those
+// that there are.
+func runBases(named string) []string {
+	if named != "" {
+		return []string{named}
+	}
+	var bases []string
+	for _, base := range []string{os.Getenv("XDG_RUNTIME_DIR"), "/tmp", os.TempDir()} {
+		if base != "" && !slices.Contains(bases, base) {
+			bases = append(bases, base)
+		}
+	}
+	return bases
+}
+
 // newRunDir makes a private directory whose path is short enough for sockets.
 func newRunDir(base string) (*runDir, error) {
-	bases := []string{base}
-	if base == "" {
-		bases = []string{os.Getenv("XDG_RUNTIME_DIR"), "/tmp", os.TempDir()}
-	}
 	var found []error
-	for _, base := range bases {
-		if base == "" {
-			continue
-		}
+	for _, base := range runBases(base) {
 		dir, err := makeRunDir(base)
 		if err == nil {
 			return dir, nil
@@ -82,15 +91,8 @@ func (d *runDir) remove() error {
 
 // sweepRunDirs removes the run directories of hosts that were killed.
 func sweepRunDirs(base string) error {
-	bases := []string{base}
-	if base == "" {
-		bases = []string{os.Getenv("XDG_RUNTIME_DIR"), "/tmp"}
-	}
 	var found []error
-	for _, base := range bases {
-		if base == "" {
-			continue
-		}
+	for _, base := range runBases(base) {
 		dirs, err := filepath.Glob(filepath.Join(base, runPrefix+"*"))
 		found = append(found, err)
 		for _, dir := range dirs {
