@@ -105,7 +105,7 @@ func start(ctx context.Context, l launch) (*process, error) {
 	if err := p.connect(ctx, l); err != nil {
 		return nil, errors.Join(err, p.discard())
 	}
-	// Again, because a runtime may raise the limit that it found at its start.
+	// Not before, because a runtime may raise the limit that it finds at its start.
 	if err := p.limitFiles(l.plugin); err != nil {
 		return nil, errors.Join(err, p.discard())
 	}
