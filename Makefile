@@ -108,6 +108,11 @@ test-unit: check-go ## Run the tests beside the code, not those of test/
 crash: build ## Kill host, plugin and both (SIGKILL) at every step of deploy and rollback, three times over
 	cd test && $(GO_TEST) -run Crash -count=3 $(TESTFLAGS) ./...
 
+# Each figure against a baseline in the same run, in turns; a missed one is said and fails nothing.
+.PHONY: bench
+bench: build ## Measure speed and memory as ratios (BENCHFLAGS='-run P8 -rounds 3 -json FILE' narrows)
+	go run ./test/bench $(BENCHFLAGS)
+
 ##@ Develop
 
 .PHONY: lint

@@ -53,5 +53,21 @@ func figures() []figure {
 			ID: "P10", What: "plugin back after a crash", Dir: "host/internal/platform", Benchmark: "Start", Unit: "ms-p50",
 			Bound: atMost, Target: 150, Absolute: true,
 		},
+		{
+			ID: "S12", What: "100,000 events/s: host's memory", Dir: "test/bench", Benchmark: "FloodEvents", Unit: "MiB-more",
+			Bound: atMost, Target: 64, Absolute: true,
+		},
+		{
+			ID: "S12", What: "100,000 events/s: another's events, p99", Against: "the same without the flood",
+			Dir: "test/bench", Benchmark: "FloodEvents", Unit: "ms-p99", Bound: atMost, Target: 1.2,
+		},
+		{
+			ID: "S12", What: "1 GiB of stderr: host's memory", Dir: "test/bench", Benchmark: "FloodStderr", Unit: "MiB-more",
+			Bound: atMost, Target: 64, Absolute: true,
+		},
+		{
+			ID: "S12", What: "1 GiB of stderr: another's events, p99", Against: "the same without the flood",
+			Dir: "test/bench", Benchmark: "FloodStderr", Unit: "ms-p99", Bound: atMost, Target: 1.2,
+		},
 	}
 }

@@ -25,25 +25,19 @@ func measure(ctx context.Context, wanted []figure, rounds int, progress io.Write
 		return nil, err
 	}
 	binaries := map[string]string{} // by package
+	told := map[string][]numbers{}  // by benchmark: one run serves all of its figures
 	for _, f := range wanted {
-		binary, built := binaries[f.Dir]
-		if !built {
-			if binary, err = build(ctx, f.Dir, dir); err != nil {
+		if binaries[f.Dir] == "" {
+			if binaries[f.Dir], err = build(ctx, f.Dir, dir); err != nil {
 				return nil, err
 			}
-			binaries[f.Dir] = binary
 		}
-		one := result{figure: f}
-		for round := range rounds {
-			fmt.Fprintf(progress, "%s %s: round %d of %d\n", f.ID, f.Benchmark, round+1, rounds)
-			for _, side := range []string{"baseline", "product"} {
-				numbers, err := bench(ctx, f, binary, side)
-				if err != nil {
-					return nil, err
-				}
-				one.add(side, numbers)
+		if told[f.Benchmark] == nil {
+			if told[f.Benchmark], err = turns(ctx, f, binaries[f.Dir], rounds, progress); err != nil {
+				return nil, err
 			}
 		}
+		one := result{figure: f, Numbers: told[f.Benchmark]}
 		if err := one.settle(); err != nil {
 			return nil, err
 		}
@@ -51,6 +45,22 @@ func measure(ctx context.Context, wanted []figure, rounds int, progress io.Write
 	}
 	r.Machine.LoadAfter, err = load()
 	return r, err
+}
+
+// turns runs a benchmark, baseline and product in turns.
+func turns(ctx context.Context, f figure, binary string, rounds int, progress io.Writer) ([]numbers, error) {
+	all := make([]numbers, rounds)
+	for round := range all {
+		fmt.Fprintf(progress, "%s: round %d of %d\n", f.Benchmark, round+1, rounds)
+		var err error
+		if all[round].Baseline, err = bench(ctx, f, binary, "baseline"); err != nil {
+			return nil, err
+		}
+		if all[round].Product, err = bench(ctx, f, binary, "product"); err != nil {
+			return nil, err
+		}
+	}
+	return all, nil
 }
 
 // build makes the test binary of a package.
@@ -74,17 +84,17 @@ func bench(ctx context.Context, f figure, binary, side string) (map[string]float
 	if err != nil {
 		return nil, fmt.Errorf("benchmark %s/%s: %w\n%s%s", f.Benchmark, side, err, out, stderr.Bytes())
 	}
-	numbers := parse(string(out), f.Benchmark)
-	if _, has := numbers[f.Unit]; !has {
-		return nil, fmt.Errorf("benchmark %s/%s tells no %s:\n%s", f.Benchmark, side, f.Unit, out)
+	told := parse(string(out), f.Benchmark)
+	if len(told) == 0 {
+		return nil, fmt.Errorf("benchmark %s/%s tells nothing:\n%s", f.Benchmark, side, out)
 	}
-	return numbers, nil
+	return told, nil
 }
 
 // parse reads the line of a benchmark in the usual form: name, iterations, then
 // numbers with their units.
 func parse(out, name string) map[string]float64 {
-	numbers := map[string]float64{}
+	told := map[string]float64{}
 	for line := range strings.Lines(out) {
 		fields := strings.Fields(line)
 		if len(fields) < 4 || !strings.HasPrefix(fields[0], "Benchmark"+name+"/") {
@@ -92,9 +102,9 @@ func parse(out, name string) map[string]float64 {
 		}
 		for i := 2; i+1 < len(fields); i += 2 {
 			if n, err := strconv.ParseFloat(fields[i], 64); err == nil {
-				numbers[fields[i+1]] = n
+				told[fields[i+1]] = n
 			}
 		}
 	}
-	return numbers
+	return told
 }

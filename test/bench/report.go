@@ -33,20 +33,14 @@ type numbers struct {
 	Product  map[string]float64 `json:"product"`
 }
 
-// add takes the numbers of one side. The baseline begins a round.
-func (r *result) add(side string, told map[string]float64) {
-	if side == "baseline" {
-		r.Numbers = append(r.Numbers, numbers{Baseline: told})
-		return
-	}
-	r.Numbers[len(r.Numbers)-1].Product = told
-}
-
 // settle computes the figure from the rounds.
 func (r *result) settle() error {
 	var base, own, ratios []float64
 	for _, round := range r.Numbers {
 		b, p := round.Baseline[r.Unit], round.Product[r.Unit]
+		if _, told := round.Product[r.Unit]; !told {
+			return fmt.Errorf("%s %s: the benchmark tells no %s", r.ID, r.Benchmark, r.Unit)
+		}
 		if b <= 0 && !r.Absolute {
 			return fmt.Errorf("%s %s: the baseline is %v %s: nothing can be compared with it", r.ID, r.Benchmark, b, r.Unit)
 		}

@@ -36,7 +36,9 @@ func (p *faulty) floodOutside(m moment) {
 }
 
 func (p *faulty) floodBeside(one Fault) {
-	p.driving.Go(func() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.beside(func() {
 		if one.What == floodStderr {
 			p.floodStderr(one)
 			return
@@ -63,7 +65,7 @@ func (p *faulty) floodEvents(ctx context.Context, one Fault, sink sdk.Sink) erro
 		for i := range events {
 			number := first + i
 			if one.What == floodLines {
-				events[i].Log = &sdk.LogLine{Resource: "file", Line: fmt.Sprintf("flood %d %s", number, text)}
+				events[i].Log = &sdk.LogLine{Resource: "file", Time: time.Now(), Line: fmt.Sprintf("flood %d %s", number, text)}
 				continue
 			}
 			events[i].Resource = &sdk.Resource{
