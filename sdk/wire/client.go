@@ -120,8 +120,12 @@ func invoke[Q, R proto.Message](
 		defer cancel()
 		ownDeadline = true
 	}
-	response, err := call(callCtx, request, c.callOptions()...)
+	answer := newReading()
+	response, err := call(callCtx, request, append(c.callOptions(), grpc.ForceCodecV2(answer))...)
 	if err != nil {
+		if bug := answer.nonsense(method); bug != nil {
+			return none, bug
+		}
 		return none, c.failed(ctx, method, request, err, ownDeadline)
 	}
 	return response, nil

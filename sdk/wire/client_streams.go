@@ -54,7 +54,7 @@ func (c *Client) watch(ctx context.Context, request *pluginv1.WatchRequest, sink
 
 // openWatch is Watch with messages that are not decoded by reflection.
 func (c *Client) openWatch(ctx context.Context, request *pluginv1.WatchRequest, options ...grpc.CallOption) (batches, error) {
-	opened, err := c.rpc.Watch(ctx, request, append(options, grpc.ForceCodecV2(newCodec(false)))...)
+	opened, err := c.rpc.Watch(ctx, request, options...)
 	return batches{opened}, err
 }
 
@@ -107,7 +107,8 @@ func stream[Q proto.Message, R any, S interface{ Recv() (R, error) }](
 	}
 	streamCtx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
-	opened, err := open(streamCtx, request)
+	answers := newReading()
+	opened, err := open(streamCtx, request, grpc.ForceCodecV2(answers))
 	if err != nil {
 		return c.failed(ctx, method, request, err, false)
 	}
@@ -119,6 +120,9 @@ func stream[Q proto.Message, R any, S interface{ Recv() (R, error) }](
 		case err != nil && errors.Is(context.Cause(streamCtx), errSilence):
 			return fmt.Errorf("call %s: %w: nothing was heard for %v", method, sdk.ErrPluginGone, silence)
 		case err != nil:
+			if bug := answers.nonsense(method); bug != nil {
+				return bug
+			}
 			return errorOf(ctx, method, err, false)
 		}
 		if done, err := take(response); err != nil || done {
