@@ -35,6 +35,7 @@ func Main(ctx context.Context, s Streams, args []string) int {
 	flags := flag.NewFlagSet("conform", flag.ContinueOnError)
 	flags.SetOutput(io.Discard)
 	o.Flags(flags)
+	flags.BoolVar(&o.Verbose, "v", false, "")
 	err := parse(flags, args, &o.Binary)
 	if errors.Is(err, flag.ErrHelp) {
 		help(s.Out, flags)
@@ -86,7 +87,11 @@ func flagError(flags *flag.FlagSet, err error) error {
 		return err
 	}
 	var known []string
-	flags.VisitAll(func(f *flag.Flag) { known = append(known, "--"+f.Name) })
+	flags.VisitAll(func(f *flag.Flag) {
+		if len(f.Name) > 1 {
+			known = append(known, "--"+f.Name)
+		}
+	})
 	return fmt.Errorf("unknown flag --%s; %s", name, suggest("--"+name, known))
 }
 
@@ -95,8 +100,11 @@ func help(w io.Writer, flags *flag.FlagSet) {
 	flags.VisitAll(func(f *flag.Flag) {
 		value, usage := flag.UnquoteUsage(f)
 		name := "--" + f.Name
-		if len(f.Name) == 1 {
-			name = "-" + f.Name
+		switch f.Name {
+		case "v":
+			return
+		case "verbose":
+			name = "-v, --verbose"
 		}
 		fmt.Fprintf(&lines, "  %-18s %s\n", strings.TrimSpace(name+" "+value), usage)
 	})

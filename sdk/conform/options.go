@@ -34,14 +34,14 @@ type Options struct {
 	List bool
 }
 
-// Flags defines the flags of the command.
+// Flags defines the flags of the command; -v for verbose is the caller's to add.
 func (o *Options) Flags(flags *flag.FlagSet) {
 	flags.StringVar(&o.Config, "config", o.Config, "`file` with what the suite deploys (default: NAME.conform.hcl, else conform.hcl, beside the binary NAME)")
 	flags.StringVar(&o.JSON, "json", o.JSON, "write the report as JSON to this `file`, - for standard output")
 	flags.StringVar(&o.JUnit, "junit", o.JUnit, "write the report as JUnit XML to this `file`, - for standard output")
 	flags.StringVar(&o.Run, "run", o.Run, "run only the cases whose name matches this `regexp`")
 	flags.DurationVar(&o.Timeout, "timeout", o.Timeout, "`time` that one operation may take (default: that of the file, else 60s)")
-	flags.BoolVar(&o.Verbose, "v", o.Verbose, "show what the plugin wrote to standard error in cases that failed")
+	flags.BoolVar(&o.Verbose, "verbose", o.Verbose, "show what the plugin wrote to standard error in cases that failed")
 	flags.BoolVar(&o.List, "list", o.List, "list the names of the cases and run none")
 }
 

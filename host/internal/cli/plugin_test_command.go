@@ -5,6 +5,7 @@ import (
 	"flag"
 
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 
 	"github.com/apm-deploy/apm/host/internal/cli/output"
 	"github.com/apm-deploy/apm/sdk/conform"
@@ -36,8 +37,16 @@ func newPluginTest(s *session) *cobra.Command {
 	}
 	flags := flag.NewFlagSet("test", flag.ContinueOnError)
 	o.Flags(flags)
-	cmd.Flags().AddGoFlagSet(flags)
-	cmd.Flags().Lookup("timeout").DefValue = "0" // none to show: the usage says what holds
+	flags.VisitAll(func(f *flag.Flag) {
+		own := pflag.PFlagFromGoFlag(f)
+		switch f.Name {
+		case "verbose":
+			own.Shorthand = "v"
+		case "timeout":
+			own.DefValue = "0" // none to show: the usage says what holds
+		}
+		cmd.Flags().AddFlag(own)
+	})
 	return cmd
 }
 
