@@ -1,8 +1,6 @@
 package wire
 
 import (
-	"fmt"
-
 	"google.golang.org/grpc/mem"
 
 	"github.com/apm-deploy/apm/sdk"
@@ -32,8 +30,5 @@ func (r *reading) nonsense(method string) error {
 	if r.failed == nil {
 		return nil
 	}
-	return &sdk.Error{
-		Code: sdk.Internal, Reason: sdk.ReasonPluginBug, Err: r.failed,
-		Message: fmt.Sprintf("the answer of %s cannot be read", method),
-	}
+	return sdk.Errorf(sdk.Internal, sdk.ReasonPluginBug, "the answer of %s cannot be read: %w", method, r.failed)
 }

@@ -54,8 +54,8 @@ func TestAnswerThatCannotBeRead(t *testing.T) {
 			t.Errorf("%s: %v", name, err)
 			continue
 		}
-		if !strings.Contains(bug.Message, name) {
-			t.Errorf("%s: %q does not name the call", name, bug.Message)
+		if want := "the answer of " + name + " cannot be read: "; !strings.Contains(bug.Message, want) {
+			t.Errorf("%s: %q does not say %q", name, bug.Message, want)
 		}
 	}
 }
