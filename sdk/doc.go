@@ -17,8 +17,11 @@
 // batching, heartbeats, limits, draining, recovered panics, the lifeline to the
 // host) is the SDK's business; an author only meets the plain Go types of this
 // package. The packages beside it: schema makes the schema of a configuration from
-// a tagged struct and decodes into it, diag holds what is wrong with one, plugintest
-// tests a plugin against every rule below, serve is its main.
+// a tagged struct and reads values into it, diag holds what is wrong with one, journal
+// writes operations down where a platform has no place for stamps, plugintest tests a
+// plugin against every rule below, serve is its main. What crosses the boundary, for
+// those who write a plugin in another language, is docs/plugin-protocol.md of the
+// repository.
 //
 // # One operation
 //
@@ -46,7 +49,8 @@
 //     fresh process that remembers nothing. The data directory may be deleted.
 //   - An epoch below the highest that was seen or stamped for the component is
 //     [ReasonStaleEpoch]. The SDK refuses what its process has seen; what is stamped
-//     is the plugin's to compare, and to raise, in Recover too.
+//     is the plugin's to compare, and to raise, in Recover too. [Admit] says what a
+//     call may do, given what is stamped.
 //   - Recover says [RecoverNotStarted] only where that is proven. The SDK waits for
 //     calls of this process that are under way; [RecoverUnknown] is the honest answer
 //     to everything else. After [RecoverRunning] the plugin drives the remainder.
@@ -55,22 +59,25 @@
 //     as often as he asks. Its end cancels nothing. Events carry a resume token if the
 //     plugin can go on from it; an expired one is [ReasonResumeExpired].
 //   - Digests of what is observed are over the desired state only: no status, no
-//     restarts, no stamps. ExpectedDigest that does not hold is [ReasonStateChanged],
-//     with who changed it in Metadata["by"].
+//     restarts, no stamps. ExpectedDigest that does not hold is [StateChanged], with
+//     the object and who changed it.
 //   - Unknown means "could not look" and never leads to a rollback; what is gone is
 //     unhealthy.
 //   - Rollback to an empty Snapshot removes what our operations created, and nothing
 //     else. Snapshot.State holds all that the way back needs, or names it by digest;
-//     once that is gone, Plan and Rollback answer [ReasonSnapshotStale] before any
-//     change.
+//     once that is gone, Plan and Rollback answer [SnapshotStale] before any change.
+//     What Retain of a request names is not pruned.
+//   - What runs in the background ends with the process: see [Closer].
 //
 // # Errors and mistakes
 //
-// Calls return [*Error] values, made by [Errorf]: a code that decides what the host
-// does, the rule that it is about, and a message that says what was wrong and what to
-// do. Any other error counts as a bug of the plugin. Mistakes of the user in a
-// configuration or a spec are no errors but diagnostics with a path, which the host
-// shows at their file, line and column.
+// Calls return [*Error] values, made by [Errorf], [StaleEpoch], [OperationMismatch],
+// [StateChanged] or [SnapshotStale]: a code that decides what the host does, the rule
+// that it is about, and a message that says what was wrong and what to do. Any other
+// error counts as a bug of the plugin. Mistakes of the user in a configuration or a
+// spec are no errors but diagnostics with a path, which the host shows at their file,
+// line and column: [schema.Check] finds them, with what a Check method of the struct
+// itself adds.
 //
 // Secrets: an attribute that is sensitive in the schema must not reach a log line, a
 // View, a diff, an error or an event. Digests or schema.Redacted stand in for it.

@@ -28,16 +28,26 @@ type Minimal struct {
 	config Config
 }
 
-func (p *Minimal) Configure(_ context.Context, r sdk.ConfigureRequest) (diag.Diagnostics, error) {
-	return schema.Decode(r.Config, &p.config), nil
+func (p *Minimal) Configure(_ context.Context, r sdk.ConfigureRequest) (ds diag.Diagnostics, _ error) {
+	p.config, ds = schema.Read[Config](r.Config)
+	return ds, nil
+}
+
+// Check is what the schema of a spec cannot say.
+func (s Spec) Check() (ds diag.Diagnostics) {
+	if s.Image == "latest" {
+		ds.Errorf([]string{"image"}, "image %q moves: name a version or a digest", s.Image)
+	}
+	return ds
+}
+
+// Validate makes it a Validator.
+func (p *Minimal) Validate(_ context.Context, config, spec []byte) (diag.Diagnostics, error) {
+	return schema.Check[Config, Spec](config, spec), nil
 }
 
 func (p *Minimal) Resolve(_ context.Context, r sdk.ResolveRequest) (sdk.Release, diag.Diagnostics, error) {
-	var spec Spec
-	ds := schema.Decode(r.Target.Spec, &spec)
-	if spec.Image == "latest" {
-		ds.Errorf([]string{"image"}, "image %q moves: name a version or a digest", spec.Image)
-	}
+	spec, ds := schema.Read[Spec](r.Target.Spec)
 	if ds.HasErrors() {
 		return sdk.Release{}, ds, nil
 	}
@@ -56,7 +66,7 @@ func (p *Minimal) Deploy(_ context.Context, r sdk.DeployRequest) (sdk.Handle, er
 }
 
 func (p *Minimal) Rollback(context.Context, sdk.RollbackRequest) (sdk.Handle, error) {
-	return sdk.Handle{}, sdk.Errorf(sdk.FailedPrecondition, sdk.ReasonSnapshotStale, "its image is gone; deploy that version again instead")
+	return sdk.Handle{}, sdk.SnapshotStale("its image is gone; deploy that version again instead")
 }
 
 func (p *Minimal) Watch(_ context.Context, r sdk.WatchRequest, sink sdk.Sink) error {

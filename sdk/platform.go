@@ -27,7 +27,8 @@ type Platform interface {
 	Resolve(ctx context.Context, request ResolveRequest) (Release, diag.Diagnostics, error)
 
 	// Snapshot returns all that is needed to bring the component back to what
-	// it is now. Where nothing runs, the snapshot is Empty.
+	// it is now. Where nothing runs, the snapshot is Empty. It changes neither what
+	// runs nor a stamp; it may keep content of its own, so that the way back exists.
 	Snapshot(ctx context.Context, request SnapshotRequest) (SnapshotResult, error)
 
 	// Deploy starts the change and returns as soon as it is accepted, within
@@ -41,8 +42,10 @@ type Platform interface {
 
 	// Watch sends what happens to an operation until its Outcome, which is the
 	// last event, and then returns nil. The first event of a fresh stream is a
-	// State. Returning without an Outcome is a broken stream. Cancelling ctx
-	// ends the stream and never the operation.
+	// State. A token that it cannot go on from, or any if it never sends one, is
+	// OutOfRange, ReasonResumeExpired: the host asks for a fresh stream. Returning
+	// without an Outcome is a broken stream. Cancelling ctx ends the stream and
+	// never the operation.
 	Watch(ctx context.Context, request WatchRequest, sink Sink) error
 
 	// Probe looks once. A workload that is gone is an unhealthy check; only
