@@ -21,7 +21,7 @@ spec "bad" {
   env    = { "NO NAME" = "x" }
 }
 
-# A line in the log for each of its links, which cost less than files.
+# A line in the log for each of its links, which cost less than files; the name of the last is no UTF-8.
 spec "chatty" {
   source = "${tmp}/many"
 }
@@ -31,7 +31,7 @@ secrets = ["canary-7c1e90"]
 
 # Copies, which may be changed.
 prepare {
-  command = ["/bin/sh", "-c", "cp -R testdata/v1 testdata/v2 '${tmp}' && mkdir '${tmp}/many' && cd '${tmp}/many' && seq -f index/%g 10000 | xargs sh -c 'ln -s \"$@\" .' -"]
+  command = ["/bin/sh", "-c", "cp -R testdata/v1 testdata/v2 '${tmp}' && mkdir '${tmp}/many' && cd '${tmp}/many' && seq -f index/%g 10000 | xargs sh -c 'ln -s \"$@\" .' - && ln -s index \"$(printf 'zz no UTF-8 \\377')\""]
 }
 
 # The files of version 1 change after it was resolved.
@@ -43,4 +43,9 @@ change_files {
 # Somebody edits what runs.
 change_live {
   command = ["/bin/sh", "-c", "for file in '${tmp}'/www/*/*/*/current/index.html; do echo changed >>\"$file\"; done"]
+}
+
+# The files of what is not current are not kept any more.
+prune {
+  command = ["/bin/sh", "-c", "rm -r '${tmp}'/www/*/*/*/.apm/frozen"]
 }

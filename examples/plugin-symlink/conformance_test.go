@@ -23,7 +23,10 @@ func TestConformance(t *testing.T) {
 		t.Fatalf("build: %v\n%s", err, output)
 	}
 	root := memory(t)
-	one, two := files(t, "one", 3), files(t, "two", 5)
+	one, two, many := files(t, "one", 3), files(t, "two", 5), files(t, "many", 10_000) // a line in the log for each
+	if err := os.Symlink("index.html", filepath.Join(many, "zz no UTF-8 \xff")); err != nil {
+		t.Fatal(err)
+	}
 	plugintest.Run(t, plugintest.Config{
 		Command:    []string{binary},
 		Plugin:     platform.Plugin(),
@@ -31,7 +34,7 @@ func TestConformance(t *testing.T) {
 		SpecV1:     spec(one),
 		SpecV2:     spec(two),
 		SpecBad:    fmt.Appendf(nil, `{"source": %q, "env": {"NO NAME": "x"}}`, one),
-		SpecChatty: spec(files(t, "many", 10_000)), // a line in the log for each
+		SpecChatty: spec(many),
 		Secrets:    []string{secret},
 		ChangeFiles: func(t plugintest.T) {
 			index := filepath.Join(one, "index.html")
@@ -41,6 +44,12 @@ func TestConformance(t *testing.T) {
 		ChangeLive: func(t plugintest.T, target sdk.Target) {
 			current := filepath.Join(root, target.Application, target.Environment, target.Component, "current")
 			write(t, filepath.Join(current, "index.html"), "changed by hand")
+		},
+		Prune: func(t plugintest.T, target sdk.Target) {
+			component := filepath.Join(root, target.Application, target.Environment, target.Component)
+			if err := os.RemoveAll(filepath.Join(component, ".apm", "frozen")); err != nil {
+				t.Fatal(err)
+			}
 		},
 	})
 }

@@ -15,11 +15,19 @@ import (
 // startedByHand starts the binary without the cookie, and with a wrong one.
 func startedByHand(b *bench) {
 	for _, cookie := range []string{"", wire.Handshake.MagicCookieKey + "=of-another-program"} {
-		cmd := exec.CommandContext(b.ctx(), b.config.Command[0], b.config.Command[1:]...)
+		program, err := exec.LookPath(b.config.Command[0])
+		if err == nil {
+			program, err = filepath.Abs(program)
+		}
+		if err != nil {
+			b.Fatal(err)
+		}
+		cmd := exec.CommandContext(b.ctx(), program, b.config.Command[1:]...)
+		cmd.Dir = b.TempDir() // what serves all the same must not do it here
 		cmd.Env = append([]string{"PATH=" + os.Getenv("PATH"), "HOME=" + os.Getenv("HOME"), cookie}, b.config.Env...)
 		var stdout, stderr bytes.Buffer
 		cmd.Stdout, cmd.Stderr = &stdout, &stderr
-		err := cmd.Run()
+		err = cmd.Run()
 		code := -1
 		if cmd.ProcessState != nil {
 			code = cmd.ProcessState.ExitCode()

@@ -14,6 +14,9 @@ import (
 	"github.com/apm-deploy/apm/sdk"
 )
 
+// interruptTime is how long a process that an interrupt ends may take to.
+const interruptTime = 300 * time.Millisecond
+
 // endTimeout is how long a process may take to end.
 const endTimeout = 2 * time.Second
 
@@ -35,8 +38,11 @@ func cleanStart(b *bench) {
 	if err := p.Signal(os.Interrupt); err != nil {
 		b.Fatal(err)
 	}
+	if code, ended := p.Exited(interruptTime); ended {
+		b.Errorf("the process ended with exit code %d after an interrupt, which a Ctrl-C sends to all and which is the host's to decide about", code)
+	}
 	if _, err := b.client.Validate(b.ctx(), nil, nil); err != nil {
-		b.Errorf("Validate after an interrupt, which a Ctrl-C sends to all and which is the host's to decide about: %v", err)
+		b.Errorf("Validate after an interrupt: %v", err)
 	}
 	again := b.suite.start(b.T, nil)
 	if again.process.plugin.Equal(p.plugin) {
@@ -145,11 +151,7 @@ func lifelineCloses(b *bench) {
 // stdoutStaysClean looks after a whole life: what is buffered comes at the end.
 func stdoutStaysClean(b *bench) {
 	if b.config.SpecV1 != nil && b.suite.configurable() {
-		spec := b.config.SpecV1
-		if b.config.SpecChatty != nil {
-			spec = b.config.SpecChatty
-		}
-		b.deploy(b.at("v1", spec))
+		b.deploy(b.v1())
 		b.rollback(sdk.Snapshot{Empty: true})
 	}
 	b.shutdown()

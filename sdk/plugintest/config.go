@@ -33,8 +33,8 @@ type Config struct {
 	// is needed where the plugin is not staged. Optional.
 	SpecSlow []byte
 	// SpecChatty is a spec whose deploy writes at least 10,000 lines and then comes
-	// up. Where its last lines have a byte that is no UTF-8, 0xff, what becomes of it
-	// is looked at too. Optional.
+	// up. Where one of its last lines has the words "no UTF-8" and the byte 0xff, which
+	// is none, what becomes of it is looked at too. Optional.
 	SpecChatty []byte
 	// SpecFailing is a spec that Validate and Resolve accept and whose deploy fails by
 	// itself within Timeout. Optional.
