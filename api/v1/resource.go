@@ -65,6 +65,7 @@ type Plugin struct {
 	Output       []string          `json:"output,omitempty" doc:"Last lines of the process that ended; only for one plugin, and with a token."`
 	Config       []SchemaKey       `json:"config,omitempty" doc:"Keys of a platform block; only for one plugin."`
 	Spec         []SchemaKey       `json:"spec,omitempty" doc:"Keys of a spec block; only for one plugin."`
+	Schema       *PluginSchema     `json:"schema,omitempty" doc:"The same as they are nested; only for one plugin."`
 }
 
 // PluginLimits bound a plugin's process.
@@ -84,9 +85,32 @@ type PluginUpgrade struct {
 	Unchanged   bool     `json:"unchanged,omitempty" doc:"What is pinned runs already; nothing was done."`
 }
 
+// PluginSchema is what the blocks of a plugin may hold.
+type PluginSchema struct {
+	Config SchemaBlock `json:"config" doc:"Of a platform block."`
+	Spec   SchemaBlock `json:"spec" doc:"Of a component's spec block."`
+}
+
+// SchemaBlock is what a block may hold.
+type SchemaBlock struct {
+	Description string         `json:"description,omitempty"`
+	Deprecated  bool           `json:"deprecated,omitempty"`
+	Attributes  []SchemaKey    `json:"attributes"`
+	Blocks      []SchemaNested `json:"blocks"`
+}
+
+// SchemaNested is a block within a block.
+type SchemaNested struct {
+	Name     string      `json:"name"`
+	Nesting  string      `json:"nesting" enum:"single,list,map" doc:"map: each has a label, which is unique."`
+	MinItems uint32      `json:"min_items,omitempty"`
+	MaxItems uint32      `json:"max_items,omitempty" doc:"Absent: no limit."`
+	Block    SchemaBlock `json:"block"`
+}
+
 // SchemaKey is one key of a plugin's schema.
 type SchemaKey struct {
-	Name        string `json:"name"`
+	Name        string `json:"name" doc:"In the flat lists with the blocks that it stands in: port.NAME.listen (NAME is a label), mount.N.path (N is a number from 0)."`
 	Type        string `json:"type"`
 	Required    bool   `json:"required,omitempty"`
 	Sensitive   bool   `json:"sensitive,omitempty"`

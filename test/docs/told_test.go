@@ -152,7 +152,8 @@ func TestAPIIsTold(t *testing.T) {
 	}
 }
 
-// TestPlatformIsTold asks the plugin for its keys.
+// TestPlatformIsTold holds the page of the platform against the reference that is
+// made of the plugin's schema: of the host's plugin, and of the binary alone.
 func TestPlatformIsTold(t *testing.T) {
 	t.Parallel()
 	h := harness.Started(t)
@@ -164,14 +165,23 @@ func TestPlatformIsTold(t *testing.T) {
 	if len(keys) < 13 {
 		t.Errorf("only %d keys: %+v", len(keys), keys)
 	}
+	reference := h.Must(0, "plugin", "inspect", "process", "--docs").Stdout
+	if alone := h.Must(0, "plugin", "inspect", h.Path("bin/plugins/apm-plugin-process"), "--docs").Stdout; alone != reference {
+		t.Errorf("the binary alone tells\n%s\nwith a host it is\n%s", alone, reference)
+	}
 	for _, key := range keys {
 		name := key.Name[strings.LastIndexByte(key.Name, '.')+1:]
-		row := regexp.MustCompile("(?m)^\\| `" + name + "` \\|.*$").FindString(read(t, "docs/platforms/process.md").text)
-		if row == "" {
-			t.Errorf("docs/platforms/process.md has no row for %s", key.Name)
-		} else if value := strings.Trim(key.Default, `"`); value != "" && !strings.Contains(row, value) {
-			t.Errorf("docs/platforms/process.md does not tell that the default of %s is %s: %s", key.Name, value, row)
+		if row := regexp.MustCompile("(?m)^\\| `" + name + "` \\|.*$").FindString(reference); row == "" || !strings.Contains(row, key.Default) {
+			t.Errorf("the reference does not tell of %s with its default %s: %s", key.Name, key.Default, row)
 		}
+	}
+	_, keysOn, begins := strings.Cut(reference, "## Keys of the platform\n")
+	keysOn, example, ends := strings.Cut(keysOn, "## Example\n")
+	if !begins || !ends || !strings.Contains(example, "command = ") {
+		t.Fatalf("the reference is not whole:\n%s", reference)
+	}
+	if page := read(t, "docs/platforms/process.md").text; !strings.Contains(page, "## Keys of the platform\n"+keysOn) {
+		t.Errorf("docs/platforms/process.md does not hold what `apm plugin inspect process --docs` writes:\n%s", keysOn)
 	}
 	for _, capability := range plugin.Capabilities {
 		tells(t, "docs/platforms/process.md", "`"+capability+"`")

@@ -13,8 +13,6 @@ import (
 	"github.com/apm-deploy/apm/host/internal/deployment"
 	"github.com/apm-deploy/apm/host/internal/engine"
 	"github.com/apm-deploy/apm/host/internal/platform"
-	"github.com/apm-deploy/apm/sdk"
-	"github.com/apm-deploy/apm/sdk/schema"
 )
 
 // plugins tells the server about the platforms and the processes behind them.
@@ -45,6 +43,7 @@ func (p plugins) Plugin(_ context.Context, name string) (v1.Plugin, error) {
 		if description, err := p.supervisor.Describe(name); err == nil {
 			out.Config = schemaKeys("", description.Config.Block)
 			out.Spec = schemaKeys("", description.Spec.Block)
+			out.Schema = schemaOf(description)
 		}
 		return out, nil
 	}
@@ -171,46 +170,4 @@ func (p plugins) plugin(state platform.State) v1.Plugin {
 		out.Capabilities = capabilities(description.Capabilities)
 	}
 	return out
-}
-
-// capabilities names what a plugin can do.
-func capabilities(c sdk.Capabilities) []string {
-	names := []string{}
-	for _, one := range []struct {
-		name string
-		has  bool
-	}{
-		{"plan", c.Plan},
-		{"staged", c.Staged},
-		{"percent", c.Percent},
-		{"cancel", c.Cancel},
-		{"watch_target", c.WatchTarget},
-		{"logs", c.Logs},
-		{"inventory", c.Inventory},
-	} {
-		if one.has {
-			names = append(names, one.name)
-		}
-	}
-	return names
-}
-
-// schemaKeys lists the keys of a schema; those of a labelled block stand as
-// port.NAME.listen.
-func schemaKeys(prefix string, block schema.Block) []v1.SchemaKey {
-	var keys []v1.SchemaKey
-	for _, a := range block.Attributes {
-		keys = append(keys, v1.SchemaKey{
-			Name: prefix + a.Name, Type: a.Type, Required: a.Required, Sensitive: a.Sensitive,
-			Path: a.Path, Deprecated: a.Deprecated, Default: a.Default, Description: a.Description,
-		})
-	}
-	for _, b := range block.Blocks {
-		inner := prefix + b.Name + "."
-		if b.Nesting == schema.Map {
-			inner += "NAME."
-		}
-		keys = append(keys, schemaKeys(inner, b.Block)...)
-	}
-	return keys
 }

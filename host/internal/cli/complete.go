@@ -47,7 +47,7 @@ func (s *session) platforms(cmd *cobra.Command) []apiv1.Plugin {
 // completePlatforms completes the name of a platform.
 func (s *session) completePlatforms(cmd *cobra.Command, args []string, begun string) ([]cobra.Completion, cobra.ShellCompDirective) {
 	var names []cobra.Completion
-	if len(args) == 0 {
+	if len(args) == 0 || cmd.Name() == "start" {
 		for _, p := range s.platforms(cmd) {
 			names = add(names, begun, p.Platform, p.State)
 		}
@@ -83,6 +83,9 @@ func add(all []cobra.Completion, begun, word, about string) []cobra.Completion {
 func (s *session) completeStart(cmd *cobra.Command, f *startFlags) {
 	for flag, complete := range map[string]cobra.CompletionFunc{
 		"platform": s.completePlatforms,
+		"set": func(cmd *cobra.Command, _ []string, begun string) ([]cobra.Completion, cobra.ShellCompDirective) {
+			return s.completeSet(cmd, f.request.Platform, f.request.Name, begun)
+		},
 	} {
 		if err := cmd.RegisterFlagCompletionFunc(flag, complete); err != nil {
 			panic(err) // the flag is not there

@@ -97,25 +97,36 @@ func merge(values, over map[string]any) {
 	}
 }
 
-// pathSet are the keys whose values name files, "artifact" or "port.NAME.root".
+// pathSet are the keys whose values name files, "artifact", "port.NAME.root" or
+// "mount.N.source".
 type pathSet map[string]bool
+
+// meant are the platforms that a request may be about: the one that it names,
+// else config.hcl's default, else all.
+func (s *session) meant(ctx context.Context, c *client.Client, platform string) ([]string, error) {
+	if platform != "" {
+		return []string{platform}, nil
+	}
+	list, err := c.Plugins(ctx)
+	if err != nil {
+		return nil, err
+	}
+	platforms := make([]string, 0, len(list.Plugins))
+	for _, p := range list.Plugins {
+		platforms = append(platforms, p.Platform)
+	}
+	if config, err := s.config(); err == nil && config.DefaultPlatform != "" && len(platforms) > 1 {
+		return []string{config.DefaultPlatform}, nil
+	}
+	return platforms, nil
+}
 
 // pathKeys asks which keys of a platform's spec are paths; without a platform
 // those of the only one, or of config.hcl's default.
 func (s *session) pathKeys(ctx context.Context, c *client.Client, platform string) (pathSet, error) {
-	platforms := []string{platform}
-	if platform == "" {
-		list, err := c.Plugins(ctx)
-		if err != nil {
-			return nil, err
-		}
-		platforms = platforms[:0]
-		for _, p := range list.Plugins {
-			platforms = append(platforms, p.Platform)
-		}
-		if config, err := s.config(); err == nil && config.DefaultPlatform != "" && len(platforms) > 1 {
-			platforms = []string{config.DefaultPlatform}
-		}
+	platforms, err := s.meant(ctx, c, platform)
+	if err != nil {
+		return nil, err
 	}
 	keys := pathSet{}
 	for _, name := range platforms {
@@ -174,14 +185,25 @@ func (keys pathSet) below(values map[string]any, at []string, dir string, expand
 			values[name] = absolute(value, dir, expand)
 			continue
 		}
-		if nested, ok := value.(map[string]any); ok {
+		switch nested := value.(type) {
+		case map[string]any:
 			keys.below(nested, here, dir, expand)
+		case []any: // blocks without a label
+			for _, item := range nested {
+				if block, ok := item.(map[string]any); ok {
+					keys.below(block, append(here, anyNumber), dir, expand)
+				}
+			}
 		}
 	}
 }
 
-// anyLabel stands in the schema's keys for the label of a block.
-const anyLabel = "NAME"
+// anyLabel and anyNumber stand in the schema's keys for the label of a block, and
+// for the place of one without.
+const (
+	anyLabel  = "NAME"
+	anyNumber = "N"
+)
 
 // has says whether a key is a path.
 func (keys pathSet) has(at []string) bool {

@@ -136,7 +136,8 @@ func (p *plugins) one() apiv1.Plugin {
 	}
 	return apiv1.Plugin{
 		Platform: "memory", Plugin: "memory", Version: "1.0.0", Path: "/nonexistent", State: p.state, Reason: reason, PID: 42, Capabilities: []string{"plan", "cancel", "logs"},
-		Spec: []apiv1.SchemaKey{{Name: "content", Type: "string", Required: true, Description: "What it is."}, {Name: "file", Type: "string", Path: true}},
+		Spec:   []apiv1.SchemaKey{{Name: "content", Type: "string", Required: true, Description: "What it is."}, {Name: "file", Type: "string", Path: true}},
+		Schema: &apiv1.PluginSchema{Spec: memorySpec},
 	}
 }
 
@@ -168,4 +169,24 @@ func (*plugins) Resolve(name string) (string, error) { return name, nil }
 
 func (*plugins) Changes() (<-chan struct{}, func()) { return nil, func() {} }
 
-func (*plugins) Applications(context.Context) ([]apiv1.Application, error) { return nil, nil }
+func (*plugins) Applications(context.Context) ([]apiv1.Application, error) {
+	return []apiv1.Application{{Name: "one", Components: []string{"web"}}, {Name: "two", Components: []string{"web", "worker"}}}, nil
+}
+
+// memorySpec is more than the platform in memory knows, for what only reads it.
+var memorySpec = apiv1.SchemaBlock{
+	Attributes: []apiv1.SchemaKey{
+		{Name: "content", Type: "string", Required: true, Description: "What it is. Nobody asks why."},
+		{Name: "exits", Type: "bool", Default: "false"},
+		{Name: "old", Type: "bool", Deprecated: true},
+	},
+	Blocks: []apiv1.SchemaNested{
+		{Name: "port", Nesting: "map", Block: apiv1.SchemaBlock{Attributes: []apiv1.SchemaKey{{Name: "listen", Type: "string", Required: true}, {Name: "tls", Type: "bool"}}}},
+		{Name: "build", Nesting: "single", Block: apiv1.SchemaBlock{
+			Description: "How it is made.",
+			Attributes:  []apiv1.SchemaKey{{Name: "cached", Type: "bool", Default: "true"}},
+			Blocks:      []apiv1.SchemaNested{{Name: "stage", Nesting: "map", Block: apiv1.SchemaBlock{Attributes: []apiv1.SchemaKey{{Name: "quick", Type: "bool"}}}}},
+		}},
+		{Name: "mount", Nesting: "list", Block: apiv1.SchemaBlock{Attributes: []apiv1.SchemaKey{{Name: "source", Type: "string", Path: true}}}},
+	},
+}

@@ -56,40 +56,14 @@ func newPluginList(s *session) *cobra.Command {
 	}
 }
 
-func newPluginInspect(s *session) *cobra.Command {
-	return &cobra.Command{
-		Use:   "inspect PLATFORM",
-		Short: "Show what a platform can do and the keys that it knows",
-		Long: `Show what a platform can do, and the keys of its block in config.hcl and of a
-component's spec.`,
-		Example: "  apm plugin inspect process\n  apm plugin inspect process -o json --jq '.spec[] | select(.required) | .name'",
-		Args:    exactly("PLATFORM"),
-		RunE: func(cmd *cobra.Command, args []string) error {
-			c, err := s.connect()
-			if err != nil {
-				return err
-			}
-			p, err := c.Plugin(cmd.Context(), args[0])
-			if err != nil {
-				return err
-			}
-			return s.print(p, nil, func(g *output.Grid) { showPlugin(g, p) })
-		},
-		ValidArgsFunction: s.completePlatforms,
-	}
-}
-
 func showPlugin(g *output.Grid, p apiv1.Plugin) {
-	g.Title("%s: plugin %s %s, %s %s", p.Platform, p.Plugin, p.Version, p.State, p.Reason)
-	g.Title("  path          %s", p.Path)
-	g.Title("  sha256        %s", p.SHA256)
+	if p.Platform == "" {
+		g.Title("plugin %s %s", p.Plugin, p.Version)
+		g.Title("  path          %s", p.Path)
+	} else {
+		showProcess(g, p)
+	}
 	g.Title("  capabilities  %s", strings.Join(p.Capabilities, ", "))
-	if p.PID > 0 {
-		g.Title("  process       %d, since %s, %d restarts", p.PID, round(time.Since(p.Since)), p.Restarts)
-	}
-	if p.Health != "" {
-		g.Title("  health        %s", p.Health)
-	}
 	for _, name := range slices.Sorted(maps.Keys(p.Attributes)) {
 		g.Title("  %-13s %s", name, p.Attributes[name])
 	}

@@ -62,21 +62,35 @@ func (c *Catalog) configure(ctx context.Context, p *process, pin Pin, spec Spec,
 
 // describe asks a process what it is, and whether it is what was pinned.
 func (c *Catalog) describe(ctx context.Context, p *process, pin Pin) (sdk.Description, error) {
+	description, err := c.asked(ctx, p, pin)
+	if err != nil {
+		return description, err
+	}
+	if err := pin.matches(description); err != nil {
+		return description, mistake{err}
+	}
+	return description, wellFormed(description, pin)
+}
+
+// asked is what a process says of itself.
+func (c *Catalog) asked(ctx context.Context, p *process, pin Pin) (sdk.Description, error) {
 	asking, cancel := context.WithTimeout(ctx, c.config.Times.Describe)
 	defer cancel()
 	description, err := p.platform.Describe(asking)
 	if err != nil {
 		return sdk.Description{}, p.explainCall(ctx, "describe", pin, err)
 	}
-	if err := pin.matches(description); err != nil {
-		return description, mistake{err}
-	}
+	return description, nil
+}
+
+// wellFormed says what contradicts itself in the schemas of a plugin.
+func wellFormed(description sdk.Description, pin Pin) error {
 	for block, s := range map[string]schema.Schema{"config": description.Config, "spec": description.Spec} {
 		if err := s.Validate(); err != nil {
-			return description, mistake{unusable(err, "report it to the plugin's author", "plugin %q: its %s schema contradicts itself: %v", pin.Plugin.Name, block, err)}
+			return mistake{unusable(err, "report it to the plugin's author", "plugin %q: its %s schema contradicts itself: %v", pin.Plugin.Name, block, err)}
 		}
 	}
-	return description, nil
+	return nil
 }
 
 // explainCall says why a call before Ready failed.

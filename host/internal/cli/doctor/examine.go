@@ -44,6 +44,7 @@ func (c Config) Examine(ctx context.Context) []Finding {
 	findings = append(findings, c.token())
 	host, running := c.host(ctx)
 	findings = append(findings, running)
+	findings = append(findings, c.platforms(ctx, host)...)
 	findings = append(findings, c.clock(ctx, host)...)
 	if c.Config == nil {
 		return findings

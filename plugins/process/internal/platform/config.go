@@ -23,9 +23,9 @@ import (
 type Config struct {
 	_        struct{} `doc:"Applications as plain processes of this machine, behind a small switch."`
 	StateDir string   `apm:"state_dir,path" doc:"Where the state, logs and artifacts of components are kept; ~/.local/state/apm/process if not given, or $XDG_STATE_HOME/apm/process where the plugin gets that variable."`
-	User     string   `apm:"user" doc:"User that instances run as; needs a host that runs as root. The host's own user if not given."`
+	User     string   `apm:"user" doc:"User that instances run as; needs a host that runs as root, and a state_dir that this user may pass through. The host's own user if not given."`
 	Keep     int      `apm:"keep" default:"5" doc:"Artifacts of versions that served, kept per component so that it can be rolled back; what runs, and what the host may roll back to, is always kept."`
-	LogSize  string   `apm:"log_size" default:"\"10MiB\"" doc:"Bound of an instance's log file, which has one old file beside it: a number of bytes, or with KiB, MiB or GiB."`
+	LogSize  string   `apm:"log_size" default:"\"10MiB\"" doc:"Bound of an instance's log file, which has one old file beside it: a number of bytes, or with KiB, MiB or GiB; at least 64KiB."`
 }
 
 // Spec is the spec block of a component.
@@ -33,7 +33,7 @@ type Spec struct {
 	_            struct{}          `doc:"A component that runs as processes of this machine."`
 	Command      []string          `apm:"command,required" doc:"Program and arguments. A program with a slash is relative to the directory, one without is looked up in PATH. No shell is involved."`
 	Directory    string            `apm:"directory" doc:"Working directory: absolute, or relative to the artifact's files. The artifact's files if not given."`
-	Env          map[string]string `apm:"env,sensitive" doc:"Environment variables. They go before PATH, HOME, TMPDIR and LANG, which an instance gets beside PORT and APM_*, and nothing else."`
+	Env          map[string]string `apm:"env,sensitive" doc:"Environment variables. Beside them an instance gets PATH, HOME, TMPDIR, LANG (as far as the plugin has them), PORT and APM_* only. What stands here goes before what is inherited; PORT of a component with ports and APM_INSTANCE are the platform's."`
 	Replicas     int               `apm:"replicas" default:"1" doc:"Number of instances, 0 to 100."`
 	Artifact     string            `apm:"artifact,path" doc:"Files of this version: a directory, or a .tar, .tar.gz, .tgz or .zip file. They are checksummed, unpacked beside those of other versions, and kept for rollbacks."`
 	Ports        map[string]Port   `apm:"port,block" doc:"An address that the component answers on. An instance is told its own port in $PORT (of several: the port named http, else the first by name) and $PORT_<NAME>, and listens there on 127.0.0.1."`
