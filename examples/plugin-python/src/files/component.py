@@ -264,7 +264,9 @@ class Component:
     def prune(self, state: dict, keep: int) -> None:
         """Removes the files of all but the newest releases, those in use and those that the host may want back, the
         logs of operations that are forgotten, and copies that nobody makes any more. The lock must be held."""
-        kept = set(newest(self.own("frozen"))[:keep]) | {name(digest) for digest in state.get("retain", [])}
+        kept = set(newest(self.own("frozen"))[:keep]) | {
+            name(digest.removeprefix("sha256:")) for digest in state.get("retain", [])
+        }
         links = {os.path.basename(self.link())}
         if "serving" in state:
             kept.add(name(state["serving"]["digest"]))
