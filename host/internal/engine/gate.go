@@ -106,6 +106,9 @@ func (o *owner) gateEnded(ctx context.Context, k *checkup, cause error) error {
 		return cause
 	}
 	verdict := k.judge("")
+	if !k.lookedAt() {
+		verdict.Reason = "the plugin was asked how it is and did not answer Probe"
+	}
 	f := &failure{Failure: deployment.Failure{
 		Code: deployment.CodeDeadline, Component: k.component,
 		Message:    late.Error() + ": " + verdict.Reason,

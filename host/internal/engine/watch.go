@@ -13,6 +13,9 @@ import (
 // errSilent ends a Watch stream from which nothing came for too long.
 var errSilent = errors.New("watch stream silent")
 
+// errUnheard is why nobody sees what an operation does whose Watch has not begun.
+var errUnheard = errors.New("the plugin has sent nothing on Watch")
+
 // errOver ends a Watch stream after the outcome, whatever the plugin goes on to
 // say.
 var errOver = errors.New("the operation has ended")
@@ -116,7 +119,12 @@ func (f *flight) stream(ctx context.Context) error {
 	defer cancel(nil)
 	silence := time.AfterFunc(f.o.engine.Silence, func() { cancel(errSilent) })
 	defer silence.Stop()
-	f.o.read(func() { f.stood = 0 })
+	f.o.read(func() {
+		f.stood = 0
+		if f.blind == nil && len(op.Token) == 0 { // a fresh stream begins with the full picture, at once
+			f.blind = errUnheard
+		}
+	})
 	err = p.Watch(bounded, sdk.WatchRequest{
 		Target: f.target, Handle: toHandle(op.Handle),
 		Operation: operationOf(f.d, &op, f.o.epoch), ResumeToken: op.Token,
