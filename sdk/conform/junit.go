@@ -63,7 +63,10 @@ func (r Report) WriteJUnit(w io.Writer) error {
 		Name: name, Tests: len(r.Cases), Failures: r.Failed, Skipped: r.Skipped, Time: junitTime(r.Seconds),
 		Timestamp: r.StartedAt.UTC().Format(time.RFC3339)[:len("2006-01-02T15:04:05")],
 		Properties: []junitProperty{
-			{"binary", r.Binary}, {"file", r.File}, {"plugin", r.Plugin.Name}, {"version", r.Plugin.Version},
+			{"binary", r.Binary},
+			{"file", r.File},
+			{"plugin", r.Plugin.Name},
+			{"version", r.Plugin.Version},
 			{"capabilities", strings.Join(r.Plugin.Capabilities, " ")},
 		},
 	}

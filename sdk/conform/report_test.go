@@ -90,7 +90,7 @@ func TestJSON(t *testing.T) {
 	if err := decoder.Decode(&back); err != nil || back.Failed != 2 || len(back.Cases) != 5 {
 		t.Errorf("read again: %v %+v", err, back)
 	}
-	if _, err := decoder.Token(); err != io.EOF { //nolint:errorlint // as the documentation says
+	if _, err := decoder.Token(); err != io.EOF {
 		t.Errorf("more than one document: %v", err)
 	}
 }
