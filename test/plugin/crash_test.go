@@ -1,0 +1,85 @@
+package plugin_test
+
+import (
+	"fmt"
+	"net/http"
+	"os"
+	"strings"
+	"testing"
+
+	apiv1 "github.com/apm-deploy/apm/api/v1"
+	"github.com/apm-deploy/apm/test/harness"
+)
+
+// crashes makes the fake's binary one that ends at its start for as long as told.
+func crashes(t *testing.T, h *harness.Host) (crash func(bool)) {
+	t.Helper()
+	binary := harness.Binary(t, "test/apm-plugin-fake")
+	h.Lock(program(t, h, "crashes", fmt.Sprintf("[ -e %[1]q ] && { echo 'no licence found' >&2; exit 3; }\nexec %[2]q", h.Path("crash"), binary)))
+	return func(now bool) {
+		t.Helper()
+		if now {
+			h.Write("crash", "")
+		} else if err := os.Remove(h.Path("crash")); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+// TestCrashesAtStart has a plugin end at each start in the middle of deployments:
+// it is given up after 5 starts in a row, and its deployments wait for it, visibly.
+// One fails at its deadline and says why; the other goes on once the plugin was
+// mended and restarted by hand, without a second effect.
+func TestCrashesAtStart(t *testing.T) {
+	t.Parallel()
+	h := harness.New(t)
+	f := h.Fake("files", "")
+	crash := crashes(t, h)
+	h.Versions("v1")
+	h.Artifact("v1")
+	slow := harness.FakeComponent{Name: "web", Spec: `      takes = "2s"`}
+	f.Define(harness.Application{Name: "patient", Bake: "50ms"}, slow)
+	f.Define(harness.Application{Name: "hasty", Bake: "50ms", Timeouts: map[string]string{"deploying": "15s"}}, slow)
+	address := h.Address()
+	h.Define(harness.Application{Name: "other", Bake: "50ms", Components: []harness.Component{{Name: "other", Listen: address}}})
+	h.Start()
+	patient, hasty := h.Deploy("patient", "v1"), h.Deploy("hasty", "v1")
+	for _, d := range []apiv1.Deployment{patient, hasty} {
+		h.Await(d.ID, 0, harness.Type("operation.started", "web"))
+	}
+	crash(true)
+	h.KillPlugin(f.PID())
+
+	var plugin apiv1.Plugin
+	harness.Eventually(t, "it is given up", func() (bool, string) {
+		h.REST(http.MethodGet, "/api/v1/plugins/files", "").Decode(h, &plugin)
+		return plugin.State == "broken", fmt.Sprintf("%+v", plugin)
+	})
+	told{"5 starts in a row did not stay ready for 10s", `plugin "fake": ended with exit code 3`, "no licence found", "see its lines in the host's log"}.in(t, plugin.Reason)
+	if plugin.Restarts < 4 { // the first of the five is the start of the one that was killed
+		t.Errorf("given up after %d restarts", plugin.Restarts)
+	}
+	harness.Eventually(t, "the deployment waits for its plugin", func() (bool, string) {
+		d := h.Get(patient.ID)
+		return d.Waiting != nil && d.Waiting.Kind == "plugin", fmt.Sprintf("%s: %s, %+v", d.Status, d.Reason, d.Waiting)
+	})
+	told{"waiting", "files", "no licence found"}.in(t, h.Must(0, "deploy", "status", patient.ID).Stdout)
+
+	r := h.Must(1, "deploy", "start", "--name", "patient", "--version", "v1")
+	told{`platform "files" is broken`, "no licence found", "apm plugin restart files"}.in(t, r.Stderr)
+	h.Deployed("other", "v1")
+	h.Serves(address, "v1")
+
+	failed := h.Ended(hasty.ID)
+	if failed.Status != "failed" || failed.Failure == nil || failed.Failure.Code != "PLUGIN_DOWN" {
+		t.Errorf("the hasty one ended %s: %s, %+v", failed.Status, failed.Reason, failed.Failure)
+	}
+	told{"15s", "files", "no licence found"}.in(t, failed.Reason)
+
+	crash(false)
+	told{"files", "ready"}.in(t, strings.Join([]string{h.Must(0, "plugin", "restart", "files").Stdout, h.Must(0, "plugin", "list").Stdout}, "\n"))
+	h.Ends(patient.ID, harness.End{Status: "completed", Path: harness.Forward})
+	if got := f.Effects("patient", "web"); len(got) != 1 {
+		t.Errorf("effects %v, want one", got)
+	}
+}
