@@ -1,12 +1,10 @@
 package main_test
 
 import (
-	"bufio"
 	"bytes"
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -98,25 +96,17 @@ func TestInterrupt(t *testing.T) {
 		}
 		cmd := exec.CommandContext(t.Context(), conform, plugin)
 		cmd.Env = append(os.Environ(), "TMPDIR="+tmp)
-		stdout, err := cmd.StdoutPipe()
-		if err != nil {
-			t.Fatal(err)
-		}
-		var seen bytes.Buffer
+		var output bytes.Buffer
+		cmd.Stdout, cmd.Stderr = &output, &output
 		if err := cmd.Start(); err != nil {
 			t.Fatal(err)
 		}
-		lines := bufio.NewScanner(io.TeeReader(stdout, &seen))
-		interrupted := false
-		for lines.Scan() {
-			if strings.HasPrefix(lines.Text(), "schema round trip") { // what comes next deploys
-				awaitDeploy(t, tmp)
-				interrupted = cmd.Process.Signal(syscall.SIGINT) == nil
-			}
-		}
+		deployed := awaitDeploy(t.Context(), tmp)
+		ran := running(t, plugin)
+		interrupted := cmd.Process.Signal(syscall.SIGINT)
 		code := exitCode(cmd.Wait())
-		if !interrupted || code != 1 || !strings.Contains(seen.String(), "\ninterrupted: the last ") {
-			t.Errorf("%s: exit %d:\n%s", name, code, &seen)
+		if !deployed || len(ran) == 0 || interrupted != nil || code != 1 || !strings.Contains(output.String(), "\ninterrupted: the last ") {
+			t.Errorf("%s: deployed %t, plugins %v, exit %d:\n%s", name, deployed, ran, code, &output)
 		}
 		if left := running(t, plugin); len(left) > 0 {
 			t.Errorf("%s: plugins are left: %v", name, left)
@@ -128,20 +118,19 @@ func TestInterrupt(t *testing.T) {
 }
 
 // awaitDeploy waits until something is deployed below the directory of a run.
-func awaitDeploy(t *testing.T, tmp string) {
-	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+func awaitDeploy(ctx context.Context, tmp string) bool {
+	ctx, cancel := context.WithTimeout(ctx, time.Minute)
 	defer cancel()
 	for ctx.Err() == nil {
 		if found, _ := filepath.Glob(filepath.Join(tmp, "conform*", "root", "*", "*")); len(found) > 0 {
-			return
+			return true
 		}
 		select {
 		case <-ctx.Done():
 		case <-time.After(5 * time.Millisecond):
 		}
 	}
-	t.Error("nothing is deployed")
+	return false
 }
 
 // running returns the processes of a program, as Linux tells them.
