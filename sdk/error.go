@@ -63,7 +63,7 @@ type Error struct {
 	Retryable  bool
 	RetryAfter time.Duration
 	Resource   string            // what it is about, as the platform names it
-	By         string            // who did what this refuses to go on from: a user, a tool, an operation; "" where nobody can tell
+	By         string            // who did what this refuses to go on from: a user, a tool, an operation
 	Metadata   map[string]string // request id, HTTP status, ...; never secrets
 	Err        error
 }

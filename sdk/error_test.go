@@ -77,6 +77,7 @@ func TestRefusals(t *testing.T) {
 			"the files of %s are gone", "v1"),
 		{Code: sdk.Aborted, Reason: sdk.ReasonStateChanged, Resource: "deployment/web", By: "kubectl"}: sdk.StateChanged(
 			"deployment/web", "kubectl", "replicas is %d", 3),
+		{Code: sdk.Aborted, Reason: sdk.ReasonStateChanged, Resource: "x", By: "unknown"}: sdk.StateChanged("x", "", "it is not there any more"),
 	} {
 		if err.Code != want.Code || err.Reason != want.Reason || err.Resource != want.Resource || err.By != want.By || err.Message == "" || err.Retryable {
 			t.Errorf("%+v, want %+v", err, want)

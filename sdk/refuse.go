@@ -1,5 +1,7 @@
 package sdk
 
+import "cmp"
+
 // Stamp is what a platform has written on it of a component, as far as one
 // operation is concerned.
 type Stamp struct {
@@ -51,11 +53,11 @@ func OperationMismatch(operation Operation) *Error {
 }
 
 // StateChanged refuses an operation whose ExpectedDigest does not hold: object, as
-// the platform names it, was changed, and by whom; "" where nobody can tell. The
-// message says what is there instead.
+// the platform names it, was changed, and by whom; "" is unknown. The message says what
+// is there instead.
 func StateChanged(object, by, format string, args ...any) *Error {
 	e := Errorf(Aborted, ReasonStateChanged, format, args...)
-	e.Resource, e.By = object, by
+	e.Resource, e.By = object, cmp.Or(by, "unknown")
 	return e
 }
 

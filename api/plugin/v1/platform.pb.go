@@ -4547,7 +4547,8 @@ func (x *DrainResponse) GetInFlight() []string {
 // ErrorDetail travels in status.details. Its presence tells the host that the
 // plugin itself answered; without it the failure is transport or a dead plugin.
 //
-// STATE_CHANGED names in resource the object that changed, and in "by" who changed it.
+// STATE_CHANGED names in resource the object that changed, and in "by" who changed it:
+// "unknown" where nobody can tell.
 type ErrorDetail struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Reason        ErrorDetail_Reason     `protobuf:"varint,1,opt,name=reason,proto3,enum=apm.plugin.v1.ErrorDetail_Reason" json:"reason,omitempty"`
@@ -4555,7 +4556,7 @@ type ErrorDetail struct {
 	RetryAfter    *durationpb.Duration   `protobuf:"bytes,3,opt,name=retry_after,json=retryAfter,proto3" json:"retry_after,omitempty"`
 	Resource      string                 `protobuf:"bytes,4,opt,name=resource,proto3" json:"resource,omitempty"`
 	Metadata      map[string]string      `protobuf:"bytes,5,rep,name=metadata,proto3" json:"metadata,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"` // request id, HTTP status, ...; never secrets
-	By            string                 `protobuf:"bytes,6,opt,name=by,proto3" json:"by,omitempty"`                                                                                       // who changed or holds it: field manager, user, tool, operation; "" where nobody can tell
+	By            string                 `protobuf:"bytes,6,opt,name=by,proto3" json:"by,omitempty"`                                                                                       // who changed or holds it: field manager, user, tool, operation
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
