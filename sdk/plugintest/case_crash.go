@@ -15,7 +15,7 @@ func killAndRecover(b *bench) {
 	b.rollback(sdk.Snapshot{Empty: true})
 	target := b.v2()
 	release := b.resolve(target)
-	for _, after := range []time.Duration{0, time.Millisecond, 5 * time.Millisecond, 20 * time.Millisecond, 100 * time.Millisecond} {
+	for _, after := range []time.Duration{0, time.Millisecond, 5 * time.Millisecond, 20 * time.Millisecond, b.config.Timeout} {
 		r := &run{target: target, operation: b.operation(sdk.OperationDeploy), release: &release}
 		answered := make(chan error, 1)
 		ctx := b.ctx()
@@ -24,17 +24,19 @@ func killAndRecover(b *bench) {
 			_, err := client.Deploy(ctx, r.deployRequest())
 			answered <- err
 		}()
+		b.used = true
 		select {
 		case err := <-answered: // accepted, and the host dies before it can store the handle
 			answered <- err
 		case <-time.After(after):
 		}
 		b.process.Kill()
-		if err := ends(b, "Deploy of a killed plugin", answered); err != nil && !errors.Is(err, sdk.ErrPluginGone) {
+		err := ends(b, "Deploy of a killed plugin", answered)
+		if err != nil && !errors.Is(err, sdk.ErrPluginGone) {
 			b.Fatalf("Deploy of a killed plugin: %v", err)
 		}
 		b.restart()
-		b.driveOn(r)
+		b.driveOn(r, err == nil)
 		b.equal("observed digest after the kill", want, b.observed())
 		b.equal("content after the kill", content, b.serving())
 		b.rollback(sdk.Snapshot{Empty: true})
@@ -42,12 +44,15 @@ func killAndRecover(b *bench) {
 }
 
 // driveOn does what the host does after a crash: Recover first, and then what it
-// says.
-func (b *bench) driveOn(r *run) {
+// says. What was accepted has started.
+func (b *bench) driveOn(r *run, accepted bool) {
 	b.Helper()
 	recovery, err := b.client.Recover(b.ctx(), r.recoverRequest())
 	if err != nil {
 		b.Fatalf("Recover: %v", err)
+	}
+	if accepted && recovery.Status == sdk.RecoverNotStarted {
+		b.Errorf("Recover of an operation whose Deploy was answered before the kill: NOT_STARTED; stamp it before Deploy returns")
 	}
 	b.driveFrom(r, recovery)
 }

@@ -61,10 +61,14 @@ func promoteSteps(b *bench) {
 		if err := b.promote(r, percent); err != nil {
 			b.Fatal(err)
 		}
-		b.untilCandidate(r, percent)
-	}
-	if b.config.Serves != nil {
-		b.sees(content)
+		candidate := b.untilCandidate(r, percent)
+		if b.config.Serves == nil {
+			continue
+		}
+		b.sees(percent, "the old release", content)
+		if percent == 50 && len(candidate.Addresses) > 0 {
+			b.sees(percent, "the candidate", b.config.Serves(b.T, candidate.Addresses))
+		}
 	}
 	b.finish(r)
 	b.different("contents before and after the last step", content, b.serving())
@@ -84,16 +88,16 @@ func stepsRefused(b *bench) {
 	b.finish(r)
 }
 
-// sees wants the old release to answer still: at 20 % most of the answers are
-// its, so that one of fifty cannot miss it by chance.
-func (b *bench) sees(content string) {
+// sees wants one to answer that gets half of the traffic, or more: none of fifty
+// requests cannot miss it by chance.
+func (b *bench) sees(percent int, who, content string) {
 	b.Helper()
 	for range 50 {
 		if b.serving() == content {
 			return
 		}
 	}
-	b.Errorf("the old release %q has no traffic at 20 %%", content)
+	b.Errorf("%s, %q, has no traffic at %d %%", who, content, percent)
 }
 
 func cancelThenRecover(b *bench) {

@@ -119,7 +119,7 @@ func (b *bench) openStream() {
 			return nil
 		})
 	}()
-	b.Cleanup(func() { <-ended })
+	b.Cleanup(func() { _ = <-ended })
 	if !b.suite.configurable() {
 		return // it is refused, and the process must end all the same
 	}

@@ -108,7 +108,7 @@ func launch(t T, command, env []string) (*Process, <-chan string, error) {
 	if c, ok := t.(*check); ok {
 		c.keepLog(p.Logs)
 	}
-	runDir, err := os.MkdirTemp("", "apm") //nolint:usetesting // the path of a socket must be short
+	runDir, err := os.MkdirTemp("", "apm") // the path of a socket must be short
 	if err != nil {
 		return p, nil, err
 	}
@@ -119,6 +119,7 @@ func launch(t T, command, env []string) (*Process, <-chan string, error) {
 		return p, nil, err
 	}
 	p.cmd = exec.CommandContext(context.Background(), command[0], command[1:]...)
+	inGroup(p.cmd)
 	p.cmd.Env = append([]string{
 		"PATH=" + os.Getenv("PATH"), "HOME=" + os.Getenv("HOME"), "TMPDIR=" + os.TempDir(),
 		wire.Handshake.MagicCookieKey + "=" + wire.Handshake.MagicCookieValue,
@@ -260,9 +261,9 @@ func (p *Process) Stdout() string { return p.stdout.String() }
 // Signal sends a signal.
 func (p *Process) Signal(s os.Signal) error { return p.cmd.Process.Signal(s) }
 
-// Kill ends the process with SIGKILL and waits for its end.
+// Kill ends the process and its group with SIGKILL and waits for its end.
 func (p *Process) Kill() {
-	_ = p.cmd.Process.Kill() // it may have ended by itself
+	killGroup(p.cmd)
 	<-p.exited
 }
 

@@ -56,7 +56,7 @@ func (s *suite) startWithin(t T, wrap func(sdk.Platform) sdk.Platform) *session 
 	if err != nil {
 		t.Fatalf("serve plugin: %v", err)
 	}
-	dir, err := os.MkdirTemp("", "apm") //nolint:usetesting // the path of a socket must be short
+	dir, err := os.MkdirTemp("", "apm") // the path of a socket must be short
 	if err != nil {
 		t.Fatal(err)
 	}
