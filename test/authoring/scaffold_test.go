@@ -27,7 +27,7 @@ func TestFromNothingToARollback(t *testing.T) {
 		t.Errorf("make test ran no conformance suite:\n%s", output)
 	}
 	proxy.check(t)
-	if r := h.Must(0, "plugin", "test", binary); !strings.Contains(r.Stdout, " 0 failed") {
+	if r := h.Must(0, "plugin", "test", binary, "--run", "rollback"); !strings.Contains(r.Stdout, " 0 failed") {
 		t.Errorf("the suite did not run: %s", r)
 	}
 

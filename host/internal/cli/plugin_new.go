@@ -16,6 +16,7 @@ type newModule struct {
 	Module    string `json:"module"`
 	Directory string `json:"directory"`
 	Binary    string `json:"binary"` // what make builds
+	Workspace string `json:"workspace,omitempty"`
 }
 
 func newPluginNew(s *session) *cobra.Command {
@@ -36,7 +37,7 @@ are. The sdk that it is built with comes along; all else comes from your Go prox
 			}
 			m := newModule{
 				Name: written.Name, Module: written.Module, Directory: written.Dir,
-				Binary: filepath.Join(written.Dir, "apm-plugin-"+written.Name),
+				Binary: filepath.Join(written.Dir, "apm-plugin-"+written.Name), Workspace: written.Workspace,
 			}
 			return s.print(m, nil, func(g *output.Grid) {
 				g.Title("plugin %s: module %s in %s", m.Name, m.Module, m.Directory)
@@ -45,6 +46,9 @@ are. The sdk that it is built with comes along; all else comes from your Go prox
 				g.Title("  make          # %s", m.Binary)
 				g.Title("  make test     # every test, the conformance suite among them")
 				g.Title("")
+				if m.Workspace != "" {
+					g.Title("It is no part of the workspace %s: go needs GOWORK=off there; make has it.", m.Workspace)
+				}
 				g.Title("README.md there has the blocks for config.hcl, and says what to change.")
 			})
 		},

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"regexp"
 	"strings"
 	"time"
@@ -82,13 +83,13 @@ func checkGo(ctx context.Context, dir string, mod []byte) error {
 			Message: fmt.Sprintf("a plugin needs Go %s to be built, and there is no go on the PATH", needed),
 		}
 	}
-	have, err := ask(ctx, dir)
+	have, err := ask(ctx, dir, "GOVERSION")
 	if err != nil && ctx.Err() != nil {
 		return ctx.Err()
 	}
 	if err != nil {
 		// It cannot say so here; without the go.mod it can.
-		have, err = ask(ctx, os.TempDir())
+		have, err = ask(ctx, os.TempDir(), "GOVERSION")
 	}
 	if err != nil {
 		return &deployment.Error{
@@ -105,13 +106,26 @@ func checkGo(ctx context.Context, dir string, mod []byte) error {
 	return nil
 }
 
-// ask asks the go command for its version in a directory.
-func ask(ctx context.Context, dir string) (string, error) {
+// workspace returns the go.work above a directory, which leaves its module out: ""
+// where there is none.
+func workspace(ctx context.Context, dir string) string {
+	file, err := ask(ctx, dir, "GOWORK")
+	if err != nil || !filepath.IsAbs(file) {
+		return ""
+	}
+	return file
+}
+
+// ask asks the go command for a setting, as it is in a directory.
+func ask(ctx context.Context, dir, name string) (string, error) {
 	ctx, cancel := context.WithTimeout(ctx, goTime)
 	defer cancel()
-	command := exec.CommandContext(ctx, "go", "env", "GOVERSION")
+	command := exec.CommandContext(ctx, "go", "env", name)
 	command.Dir = dir
-	command.Env = append(os.Environ(), "GOWORK=off")
+	command.Env = os.Environ()
+	if name != "GOWORK" {
+		command.Env = append(command.Env, "GOWORK=off")
+	}
 	output, err := command.Output()
 	var exit *exec.ExitError
 	if errors.As(err, &exit) {

@@ -17,6 +17,9 @@ type Plugin struct {
 	Dir string
 	// Module is its module path; default: example.com/apm-plugin-NAME.
 	Module string
+	// Workspace is the go.work that New found above Dir, "" for none. The module is
+	// no part of it, so that go needs GOWORK=off in Dir.
+	Workspace string
 }
 
 // New writes the module of a plugin, and returns what it wrote with the defaults
@@ -52,5 +55,9 @@ func New(ctx context.Context, p Plugin) (Plugin, error) {
 	for name, content := range copies {
 		files[modulesDir+"/"+name] = content
 	}
-	return p, write(ctx, p.Dir, files, func(stage string) error { return checkGo(ctx, stage, files["go.mod"]) })
+	err = write(ctx, p.Dir, files, func(stage string) error {
+		p.Workspace = workspace(ctx, stage)
+		return checkGo(ctx, stage, files["go.mod"])
+	})
+	return p, err
 }

@@ -172,6 +172,23 @@ func TestNewWritesIntoAnEmptyDirectory(t *testing.T) {
 	}
 }
 
+// TestNewFindsAWorkspace that leaves the module out.
+func TestNewFindsAWorkspace(t *testing.T) {
+	t.Parallel()
+	above := t.TempDir()
+	work := filepath.Join(above, "go.work")
+	if err := os.WriteFile(work, []byte("go 1.26.0\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	p, _ := written(t, scaffold.Plugin{Name: "files", Dir: filepath.Join(above, "files")})
+	if p.Workspace != work {
+		t.Errorf("the workspace is %q, %q was wanted", p.Workspace, work)
+	}
+	if p, _ := written(t, scaffold.Plugin{Name: "files"}); p.Workspace != "" {
+		t.Errorf("there is no workspace, and %q was found", p.Workspace)
+	}
+}
+
 // TestModulesAreTheTree: what is embedded is api and sdk, whole.
 func TestModulesAreTheTree(t *testing.T) {
 	t.Parallel()
