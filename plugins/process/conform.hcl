@@ -28,11 +28,18 @@ spec "bad" {
   replicas = 1000
 }
 
-# Writes 10,000 lines and more, and then comes up.
+# Writes 10,000 lines and more, the last of which is no UTF-8, and then comes up.
 spec "chatty" {
   artifact = "${tmp}/v1"
-  command  = ["/bin/sh", "-c", "i=0; while [ $i -lt 12000 ]; do echo line $i; i=$((i+1)); done; exec ./server"]
+  command  = ["/bin/sh", "-c", "i=0; while [ $i -lt 12000 ]; do echo line $i; i=$((i+1)); done; printf 'no UTF-8 \\377\\n'; exec ./server"]
   drain    = "1s"
+  port "http" { listen = "127.0.0.1:${free_port("http")}" }
+}
+
+# Ends before it is ready, as often as it is started.
+spec "failing" {
+  artifact = "${tmp}/v1"
+  command  = ["/bin/false"]
   port "http" { listen = "127.0.0.1:${free_port("http")}" }
 }
 
@@ -59,6 +66,11 @@ change_files {
 # Somebody edits a file of version 1, which is what runs then.
 change_live {
   command = ["/bin/sh", "-c", "for file in '${tmp}'/state/*/artifacts/*/files/one; do echo changed >>\"$file\"; done"]
+}
+
+# The files of version 1 are not kept any more; version 2 runs then.
+prune {
+  command = ["/bin/sh", "-c", "for file in '${tmp}'/state/*/artifacts/*/files/one; do rm -r \"$${file%/files/one}\"; done"]
 }
 
 # Which version gets the traffic: a body that all instances of it give.

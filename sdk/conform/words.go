@@ -1,6 +1,9 @@
 package conform
 
-import "regexp"
+import (
+	"regexp"
+	"strings"
+)
 
 // The suite speaks of the fields of its Config, and of what stands for them in a
 // file; here only the file matters.
@@ -18,6 +21,9 @@ var fields = []struct {
 func inFile(message string) string {
 	for _, one := range fields {
 		message = one.field.ReplaceAllString(message, one.file)
+	}
+	for _, name := range specNames {
+		message = strings.ReplaceAll(message, "Spec"+strings.ToUpper(name[:1])+name[1:], `spec "`+name+`"`)
 	}
 	return message
 }
