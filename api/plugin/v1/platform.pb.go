@@ -3402,7 +3402,9 @@ type Candidate struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// addresses: port name → host:port, reachable from the host. None: the component
 	// has no ports. The host then judges the candidate by Probe, with the operation's
-	// handle; a check of its own that needs ${address} cannot be asked and is unknown.
+	// handle; a check of its own that needs ${address} cannot be asked and is unknown. One
+	// of a fixed place is asked once the traffic has moved: before, the old version
+	// would answer.
 	Addresses     map[string]string `protobuf:"bytes,1,rep,name=addresses,proto3" json:"addresses,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`
 	Revision      string            `protobuf:"bytes,2,opt,name=revision,proto3" json:"revision,omitempty"`
 	Percent       uint32            `protobuf:"varint,3,opt,name=percent,proto3" json:"percent,omitempty"` // of the traffic it gets now
