@@ -27,14 +27,14 @@ func tooLarge(b *bench) {
 }
 
 // panicking breaks one call of a platform.
-type panicking struct{ sdk.Platform }
+type panicking struct{ inner }
 
 func (panicking) Probe(context.Context, sdk.ProbeRequest) (sdk.ProbeResult, error) {
 	panic("as the suite wants it")
 }
 
 func panics(b *bench) {
-	s := b.suite.startWithin(b.T, func(p sdk.Platform) sdk.Platform { return panicking{p} })
+	s := b.suite.startWithin(b.T, func(p sdk.Platform) sdk.Platform { return panicking{inner{p}} })
 	b.suite.configure(b.ctx(), b.T, s)
 	_, err := s.client.Probe(b.ctx(), sdk.ProbeRequest{Target: b.target})
 	b.wantRefused("a call that panics", err, sdk.Internal, sdk.ReasonPluginBug)
@@ -50,7 +50,7 @@ func panics(b *bench) {
 }
 
 // talkative is a platform whose texts somebody else wrote, without regard for UTF-8.
-type talkative struct{ sdk.Platform }
+type talkative struct{ inner }
 
 const noUTF8 = "no UTF-8: \xff."
 
@@ -75,7 +75,7 @@ func (talkative) Watch(_ context.Context, _ sdk.WatchRequest, sink sdk.Sink) err
 
 func badMessages(b *bench) {
 	repaired := strings.ToValidUTF8(noUTF8, "\uFFFD")
-	s := b.suite.startWithin(b.T, func(p sdk.Platform) sdk.Platform { return talkative{p} })
+	s := b.suite.startWithin(b.T, func(p sdk.Platform) sdk.Platform { return talkative{inner{p}} })
 	b.suite.configure(b.ctx(), b.T, s)
 	probed, err := s.client.Probe(b.ctx(), sdk.ProbeRequest{Target: b.target})
 	if err != nil || len(probed.Checks) != 1 || probed.Checks[0].Message != repaired || probed.Addresses[repaired] != repaired {

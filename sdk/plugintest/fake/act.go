@@ -39,6 +39,7 @@ func (f *faults) befall(ctx context.Context, m moment) error {
 				return notAlone(one)
 			}
 			_ = syscall.Kill(os.Getpid(), syscall.SIGSTOP) // it cannot fail for oneself
+			f.pause(ctx, flushTime)                        // until the signal has reached every thread
 		}
 	}
 	return nil

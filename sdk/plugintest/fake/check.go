@@ -109,8 +109,8 @@ func (c *checker) words(rules kindRules) {
 		{"at", f.At, []string{"before", "after"}},
 		{"operation", f.Operation, []string{"deploy", "rollback"}},
 		{"what", f.What, rules.what},
-		{"code", f.Code, codes},
-		{"reason", f.Reason, reasons},
+		{"code", f.Code, allCodes},
+		{"reason", f.Reason, allReasons},
 		{"rule", f.Rule, sortedKeys(breakable)},
 	} {
 		if one.value != "" && len(one.allowed) > 0 && !slices.Contains(one.allowed, one.value) {
@@ -165,13 +165,13 @@ func (c *checker) flood(given map[string]bool) {
 	}
 }
 
-// codes and reasons of the contract.
+// allCodes and allReasons of the contract.
 var (
-	codes = texts(
+	allCodes = texts(
 		sdk.InvalidArgument, sdk.Unauthenticated, sdk.PermissionDenied, sdk.NotFound, sdk.AlreadyExists, sdk.FailedPrecondition, sdk.Aborted,
 		sdk.ResourceExhausted, sdk.Unavailable, sdk.OutOfRange, sdk.DeadlineExceeded, sdk.Unimplemented, sdk.Internal, sdk.Unknown,
 	)
-	reasons = texts(
+	allReasons = texts(
 		sdk.ReasonInvalidSpec, sdk.ReasonAuth, sdk.ReasonQuota, sdk.ReasonRateLimited, sdk.ReasonPlatformUnavailable, sdk.ReasonConflict,
 		sdk.ReasonNotFound, sdk.ReasonOperationMismatch, sdk.ReasonStaleEpoch, sdk.ReasonStateChanged, sdk.ReasonSnapshotStale,
 		sdk.ReasonResumeExpired, sdk.ReasonNotConfigured, sdk.ReasonPluginBug,

@@ -92,6 +92,12 @@ func (f *faults) injected(root string, fixed map[string]Fault) map[string]Fault 
 	return fixed
 }
 
+// counts says whether a fault strikes after so many events of a Watch.
+func (f *faults) counts(m moment) bool {
+	_, all := f.all()
+	return slices.ContainsFunc(all, func(one Fault) bool { return one.AfterEvents > 0 && one.call() == m.call })
+}
+
 // none says that nothing is wrong.
 func (f *faults) none() bool {
 	_, all := f.all()
@@ -180,11 +186,13 @@ func (f *faults) lasting(kind, what string, t sdk.Target, operation sdk.Operatio
 	return false
 }
 
-// breaks says whether a rule of the contract is to be broken.
+// breaks says whether a rule of the contract is to be broken, by the binary or by
+// the platform block: it is asked too often to look for what was injected.
 func (f *faults) breaks(rule string) bool {
-	_, all := f.all()
-	for _, one := range all {
-		if one.kind() == kindBreak && one.Rule == rule {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	for label, one := range f.fixed {
+		if one.Label = label; one.kind() == kindBreak && one.Rule == rule {
 			return true
 		}
 	}

@@ -40,24 +40,34 @@ func newFaulty(v Variant, log *slog.Logger) *faulty {
 		log.Error("read remembered faults", "error", err)
 	}
 	return &faulty{
-		platform: &platform{log: log, changed: make(chan struct{}), gone: f.gone, breaks: f.breaks},
-		faults:   f, variant: v,
+		platform: &platform{
+			log: log, gone: f.gone, breaks: f.breaks, changed: make(chan struct{}), driven: map[string]bool{}, seen: map[string]bool{},
+			watched: map[string]int{},
+		},
+		faults: f, variant: v,
 	}
 }
 
 // Capabilities are those of the variant.
 func (p *faulty) Capabilities() sdk.Capabilities { return p.variant.capabilities() }
 
-// Close lets go of what hangs.
+// Close lets go of what hangs, and waits for what runs beside the calls.
 func (p *faulty) Close(context.Context) error {
-	p.closing.Do(func() { close(p.faults.gone) })
-	p.driving.Wait()
+	p.closing.Do(func() {
+		p.mu.Lock()
+		defer p.mu.Unlock()
+		close(p.faults.gone)
+	})
+	p.background.Wait()
 	return nil
 }
 
 // around runs one call between its faults.
 func around[R any](p *faulty, m moment, call func() (R, error)) (R, error) {
 	var none R
+	if err := p.absent(m); err != nil {
+		return none, err
+	}
 	if err := p.answer(m); err != nil {
 		return none, err
 	}

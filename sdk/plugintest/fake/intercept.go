@@ -2,7 +2,6 @@ package fake
 
 import (
 	"context"
-	"math"
 	"path"
 	"strings"
 
@@ -17,9 +16,7 @@ import (
 // GRPCServerOptions lets faults strike beneath the SDK, which would not let them
 // pass: sdk/wire asks for it.
 func (p *faulty) GRPCServerOptions() []grpc.ServerOption {
-	return []grpc.ServerOption{
-		grpc.UnaryInterceptor(p.unary), grpc.StreamInterceptor(p.stream), grpc.MaxSendMsgSize(math.MaxInt32),
-	}
+	return append(p.limits(), grpc.UnaryInterceptor(p.unary), grpc.StreamInterceptor(p.stream))
 }
 
 // momentOf says in which call a request is, and about what.
@@ -50,7 +47,13 @@ func (p *faulty) unary(ctx context.Context, request any, info *grpc.UnaryServerI
 	if err := p.faults.befall(ctx, m); err != nil {
 		return nil, err
 	}
+	if answer, ours := p.instead(m); ours {
+		return answer, nil
+	}
 	response, err := handler(ctx, request)
+	if err != nil {
+		response, err = p.despite(m, err)
+	}
 	m.after = true
 	if dead := p.faults.befall(ctx, m); dead != nil {
 		return nil, dead
@@ -96,26 +99,46 @@ func (s *faultyStream) RecvMsg(request any) error {
 
 // SendMsg sends one answer, and has strike what is to strike after it.
 func (s *faultyStream) SendMsg(response any) error {
-	if s.platform.faults.none() {
+	p := s.platform
+	if p.faults.none() {
 		return s.ServerStream.SendMsg(response)
 	}
 	message, err := wire.Opened(response)
 	if err != nil {
 		return err
 	}
-	m := s.moment
-	if err := s.ServerStream.SendMsg(s.platform.mangle(m, message)); err != nil {
-		return err
-	}
-	batch, ok := message.(*pluginv1.WatchResponse)
-	if !ok {
+	if p.silent(message) {
 		return nil
 	}
-	for _, event := range batch.GetEvents() {
+	batch, ok := message.(*pluginv1.WatchResponse)
+	if !ok || !p.faults.counts(s.moment) {
+		if err := s.ServerStream.SendMsg(p.mangle(s.moment, message)); err != nil {
+			return err
+		}
+		if more, ok := p.more(message); ok {
+			return s.ServerStream.SendMsg(more)
+		}
+		return nil
+	}
+	return s.sendEach(batch)
+}
+
+// sendEach sends the events of a batch one by one, so that what strikes after one
+// of them strikes before the next.
+func (s *faultyStream) sendEach(batch *pluginv1.WatchResponse) error {
+	for i, event := range batch.GetEvents() {
+		one := &pluginv1.WatchResponse{Events: []*pluginv1.WatchEvent{event}}
+		if i == len(batch.GetEvents())-1 {
+			one.ResumeToken = batch.GetResumeToken()
+		}
+		if err := s.ServerStream.SendMsg(s.platform.mangle(s.moment, one)); err != nil {
+			return err
+		}
 		if event.GetHeartbeat() != nil {
 			continue
 		}
 		s.sent++
+		m := s.moment
 		m.sent = s.sent
 		if err := s.platform.faults.befall(s.Context(), m); err != nil {
 			return err

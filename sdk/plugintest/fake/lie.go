@@ -75,12 +75,9 @@ func (p *faulty) lieAtTheEnd(ctx context.Context, m moment, event *sdk.Event, si
 	lies := func(what string) bool { return p.faults.lasting(kindLie, what, m.target, m.kind) }
 	outcome := *event.Outcome
 	event.Outcome = &outcome
-	if lies(lieProgress) {
-		for _, fraction := range []float64{0.9, 0.2} {
-			if err := sink(sdk.Event{State: &sdk.State{Phase: sdk.PhaseProgressing, Message: "progress", Fraction: fraction}}); err != nil {
-				return true, err
-			}
-			p.faults.pause(ctx, spacing)
+	if lies(lieProgress) || p.breaks("backwards") {
+		if err := p.backwards(ctx, sink); err != nil {
+			return true, err
 		}
 	}
 	if lies(lieUnfinished) {

@@ -8,6 +8,7 @@ import (
 	"google.golang.org/protobuf/encoding/protowire"
 	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/reflect/protoreflect"
+	"google.golang.org/protobuf/types/known/timestamppb"
 
 	pluginv1 "github.com/apm-deploy/apm/api/plugin/v1"
 	"github.com/apm-deploy/apm/sdk/wire"
@@ -23,8 +24,7 @@ func (p *faulty) mangle(m moment, response proto.Message) any {
 	if batch, ok := response.(*pluginv1.WatchResponse); ok && p.faults.lasting(kindLie, lieLate, m.target, m.kind) {
 		addLate(batch)
 	}
-	p.variant.describe(response)
-	var out any = response
+	out := p.breach(response)
 	for one := range p.faults.strikes(m, kindOversize, kindGarble) {
 		switch one.kind() {
 		case kindOversize:
@@ -57,14 +57,18 @@ func addLate(batch *pluginv1.WatchResponse) {
 	if n == 0 || batch.GetEvents()[n-1].GetOutcome() == nil {
 		return
 	}
-	at := batch.GetEvents()[n-1].GetObservedAt()
-	batch.Events = append(batch.Events,
-		&pluginv1.WatchEvent{ObservedAt: at, Event: &pluginv1.WatchEvent_Resource{Resource: &pluginv1.ResourceStatus{
+	batch.Events = append(batch.Events, lateEvents(batch.GetEvents()[n-1].GetObservedAt())...)
+}
+
+func lateEvents(at *timestamppb.Timestamp) []*pluginv1.WatchEvent {
+	return []*pluginv1.WatchEvent{
+		{ObservedAt: at, Event: &pluginv1.WatchEvent_Resource{Resource: &pluginv1.ResourceStatus{
 			Id: "late", Kind: "file", Health: pluginv1.ResourceHealth_RESOURCE_HEALTH_FAILED, Message: "came after the outcome",
 		}}},
-		&pluginv1.WatchEvent{ObservedAt: at, Event: &pluginv1.WatchEvent_Outcome{Outcome: &pluginv1.Outcome{
+		{ObservedAt: at, Event: &pluginv1.WatchEvent_Outcome{Outcome: &pluginv1.Outcome{
 			Result: pluginv1.Outcome_RESULT_FAILED, Message: "another outcome after the first",
-		}}})
+		}}},
+	}
 }
 
 // fatten adds a field that nobody knows.

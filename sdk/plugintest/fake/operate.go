@@ -19,20 +19,38 @@ func (p *platform) Deploy(_ context.Context, r sdk.DeployRequest) (sdk.Handle, e
 }
 
 func (p *platform) Rollback(_ context.Context, r sdk.RollbackRequest) (sdk.Handle, error) {
-	var want *content
-	if !r.Snapshot.Empty {
-		want = &content{}
-		if err := json.Unmarshal(r.Snapshot.State, want); err != nil {
-			return sdk.Handle{}, sdk.Errorf(sdk.InvalidArgument, sdk.ReasonInvalidSpec, "read snapshot: %v", err)
-		}
+	want, err := p.read(r.Snapshot, r.Target)
+	if err != nil {
+		return sdk.Handle{}, err
+	}
+	if want != nil {
 		want.Lines, want.Takes, want.Fails = 0, 0, "" // it comes up as it once did
-		if p.breaks("rollback") {
-			want.Text += "?"
-		}
-	} else if p.breaks("keep") {
-		want = &content{Text: "left behind"}
+	}
+	if want, err = p.wrongWay(r, want); err != nil {
+		return sdk.Handle{}, err
 	}
 	return p.accept(r.Operation, r.Target, want, r.ExpectedDigest)
+}
+
+// wrongWay breaks the rules of going back.
+func (p *platform) wrongWay(r sdk.RollbackRequest, want *content) (*content, error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if want == nil {
+		if p.breaks("keep") {
+			return &content{Text: "left behind"}, nil
+		}
+		return nil, nil
+	}
+	now := observed(*want)
+	if p.breaks("rollback") || p.breaks("private") && !p.seen["snapshot "+now] {
+		want.Text += "?"
+	}
+	if p.breaks("one_way") && p.seen["back "+now] && !p.seen["back by "+r.Operation.ID] {
+		return nil, sdk.Errorf(sdk.NotFound, sdk.ReasonNotFound, "somebody went back to %s already", now)
+	}
+	p.seen["back "+now], p.seen["back by "+r.Operation.ID] = true, true
+	return want, nil
 }
 
 // admit finds the component and refuses a host that lost it.
@@ -55,13 +73,14 @@ func (p *platform) accept(o sdk.Operation, t sdk.Target, want *content, expected
 	if err != nil {
 		return sdk.Handle{}, err
 	}
-	if known := s.Operations[o.ID]; known != nil && !p.breaks("mismatch") {
-		if known.RequestDigest != o.RequestDigest {
+	if known := s.Operations[o.ID]; known != nil {
+		if known.RequestDigest != o.RequestDigest && !p.breaks("mismatch") {
 			return sdk.Handle{}, sdk.Errorf(sdk.AlreadyExists, sdk.ReasonOperationMismatch, "operation %q has another digest", o.ID)
 		}
 		if p.breaks("twice") {
 			return handleOf(o.ID + " again"), nil
 		}
+		p.drive(t, o.ID)
 		return handleOf(o.ID), nil
 	}
 	live, runs, err := p.live(t)
@@ -81,7 +100,7 @@ func (p *platform) accept(o sdk.Operation, t sdk.Target, want *content, expected
 	if err := p.save(t, s); err != nil {
 		return sdk.Handle{}, err
 	}
-	p.driving.Go(func() { p.drive(t, o.ID) })
+	p.drive(t, o.ID)
 	return handleOf(o.ID), nil
 }
 
@@ -92,27 +111,41 @@ const stepTime = 2 * time.Millisecond
 const waitTime = 20 * time.Millisecond
 
 // drive does one step after the other, each stored before the next, until there
-// is nothing to do.
+// is nothing to do, beside the calls. The caller holds p.mu.
 func (p *platform) drive(t sdk.Target, id string) {
-	for {
-		pause, more, err := p.step(t, id)
-		if err != nil {
-			p.log.Error("drive operation", "operation", id, "error", err)
-		}
-		if err != nil || !more {
-			return
-		}
-		select {
-		case <-time.After(pause):
-		case <-p.gone:
-			return // Recover has it gone on with
-		}
+	if p.driven[id] {
+		return
 	}
+	p.driven[id] = true
+	p.beside(func() {
+		pause, more := p.step(t, id)
+		for more {
+			select {
+			case <-time.After(pause):
+			case <-p.gone:
+				return // Recover has it gone on with
+			}
+			pause, more = p.step(t, id)
+		}
+	})
 }
 
-func (p *platform) step(t sdk.Target, id string) (pause time.Duration, more bool, err error) {
+// step is one step. Whoever drives on after there is no more of them begins anew.
+func (p *platform) step(t sdk.Target, id string) (pause time.Duration, more bool) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	pause, more, err := p.stepLocked(t, id)
+	if err != nil {
+		p.log.Error("drive operation", "operation", id, "error", err)
+		more = false
+	}
+	if !more {
+		delete(p.driven, id)
+	}
+	return pause, more
+}
+
+func (p *platform) stepLocked(t sdk.Target, id string) (pause time.Duration, more bool, err error) {
 	s, err := p.state(t)
 	if err != nil {
 		return 0, false, err
@@ -141,7 +174,7 @@ func (p *platform) step(t sdk.Target, id string) (pause time.Duration, more bool
 	case o.Want != nil && candidate == nil && time.Since(o.Accepted) < o.Want.Takes:
 		return stepTime, true, nil // it comes up slowly
 	case o.Want != nil && candidate == nil && o.Want.Fails != "":
-		o.Events = append(o.Events, event{Outcome: failed(o.Want.Fails)})
+		o.Events = append(o.Events, event{Outcome: p.failed(o.Want.Fails)})
 	case o.Staged && candidate == nil:
 		if err := write(p.path(t, candidateFile), live{Content: o.Want}); err != nil {
 			return 0, false, err
@@ -153,6 +186,11 @@ func (p *platform) step(t sdk.Target, id string) (pause time.Duration, more bool
 		}
 		o.Events = append(o.Events, p.upTo(t, o, 0))
 	case o.Staged && o.Percent > candidate.Percent && o.Percent < 100, o.Staged && o.Percent < candidate.Percent:
+		if !p.breaks("hoards") {
+			if err := write(p.path(t, candidateFile), live{Content: o.Want, Percent: o.Percent}); err != nil {
+				return 0, false, err
+			}
+		}
 		o.Events = append(o.Events, p.upTo(t, o, o.Percent))
 	case o.Staged && o.Percent < 100:
 		return waitTime, true, nil // for Promote
@@ -180,12 +218,16 @@ func (p *platform) somebodyElse(t sdk.Target, o *operation) (bool, error) {
 }
 
 // failed is the outcome of a spec that says so.
-func failed(code string) *sdk.Outcome {
+func (p *platform) failed(code string) *sdk.Outcome {
 	const message = "the spec says that it fails"
-	return &sdk.Outcome{Result: sdk.ResultFailed, Message: message, Failure: &sdk.Failure{
+	out := &sdk.Outcome{Result: sdk.ResultFailed, Message: message, Failure: &sdk.Failure{
 		Code: code, Resource: "file", Message: message, Suggestion: "take fails out of the spec",
 		Logs: []sdk.LogLine{{Resource: "file", Line: "last words"}},
 	}}
+	if p.breaks("speechless") {
+		out.Failure.Logs = nil
+	}
+	return out
 }
 
 func (p *platform) upTo(t sdk.Target, o *operation, percent int) event {
@@ -226,6 +268,9 @@ func (p *platform) change(o sdk.Operation, t sdk.Target, apply func(*operation) 
 		return err
 	}
 	known := s.Operations[o.ID]
+	if known == nil && p.breaks("polite") {
+		return nil
+	}
 	if known == nil {
 		return sdk.Errorf(sdk.NotFound, sdk.ReasonNotFound, "operation %q is not known", o.ID)
 	}
@@ -235,7 +280,11 @@ func (p *platform) change(o sdk.Operation, t sdk.Target, apply func(*operation) 
 	if err := apply(known); err != nil {
 		return err
 	}
-	return p.save(t, s)
+	if err := p.save(t, s); err != nil {
+		return err
+	}
+	p.drive(t, o.ID)
+	return nil
 }
 
 func (p *platform) Promote(_ context.Context, r sdk.PromoteRequest) (sdk.Handle, error) {
@@ -243,13 +292,14 @@ func (p *platform) Promote(_ context.Context, r sdk.PromoteRequest) (sdk.Handle,
 		if o.candidate() == nil {
 			return sdk.Errorf(sdk.FailedPrecondition, sdk.ReasonConflict, "operation %q has no candidate yet", o.ID)
 		}
-		o.Percent = r.Percent
+		if o.Percent = r.Percent; p.breaks("leaps") {
+			o.Percent = 100
+		}
 		return nil
 	})
 	if err != nil {
 		return sdk.Handle{}, err
 	}
-	p.driving.Go(func() { p.drive(r.Target, r.Operation.ID) })
 	return handleOf(r.Operation.ID), nil
 }
 
@@ -258,6 +308,11 @@ func (p *platform) PromotesPercent() {}
 
 func (p *platform) Cancel(_ context.Context, r sdk.CancelRequest) error {
 	return p.change(r.Operation, r.Target, func(o *operation) error {
+		if p.breaks("stubborn") {
+			if err := p.effect(r.Target, o.ID, o.Want); err != nil {
+				return err
+			}
+		}
 		o.Events = append(o.Events, event{Outcome: &sdk.Outcome{Result: sdk.ResultCancelled, Message: "cancelled"}})
 		return remove(p.path(r.Target, candidateFile))
 	})
@@ -267,7 +322,7 @@ func (p *platform) Recover(_ context.Context, r sdk.RecoverRequest) (sdk.Recover
 	if p.breaks("forgetful") {
 		return sdk.Recovery{Status: sdk.RecoverUnknown}, nil
 	}
-	if _, err := operationOf(r.Handle); err != nil {
+	if _, err := p.operationOf(r.Handle); err != nil {
 		return sdk.Recovery{}, err
 	}
 	p.mu.Lock()
@@ -276,17 +331,20 @@ func (p *platform) Recover(_ context.Context, r sdk.RecoverRequest) (sdk.Recover
 	if err != nil {
 		return sdk.Recovery{}, err
 	}
+	o := s.Operations[r.Operation.ID]
+	if o != nil && o.candidate() != nil && p.breaks("impatient") {
+		o.Percent = 100
+	}
 	if err := p.save(r.Target, s); err != nil {
 		return sdk.Recovery{}, err
 	}
-	o := s.Operations[r.Operation.ID]
 	switch {
-	case o == nil:
+	case o == nil || p.breaks("denial"):
 		return sdk.Recovery{Status: sdk.RecoverNotStarted}, nil
 	case o.outcome() != nil:
 		return sdk.Recovery{Status: sdk.RecoverFinished, Handle: handleOf(o.ID), Outcome: o.outcome()}, nil
 	default:
-		p.driving.Go(func() { p.drive(r.Target, o.ID) })
+		p.drive(r.Target, o.ID)
 		return sdk.Recovery{Status: sdk.RecoverRunning, Handle: handleOf(o.ID)}, nil
 	}
 }

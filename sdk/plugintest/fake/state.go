@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"math/rand/v2"
 	"os"
 	"path/filepath"
 	"strings"
@@ -71,8 +72,8 @@ func (o *operation) candidate() *sdk.Candidate {
 	return nil
 }
 
-func (p *platform) path(t sdk.Target, name string) string {
-	return componentFile(p.config.Root, t, name)
+func (p *platform) path(t sdk.Target, names ...string) string {
+	return componentFile(p.config.Root, t, names...)
 }
 
 // live is what runs, and what made it so. It is one file, so that the two cannot
@@ -80,6 +81,7 @@ func (p *platform) path(t sdk.Target, name string) string {
 type live struct {
 	Content *content // nil: nothing
 	Effects []string // the operation of each change, in order
+	Percent int      // of the requests, of a candidate
 }
 
 func (p *platform) live(t sdk.Target) (content, bool, error) { return p.look(t, liveFile) }
@@ -164,21 +166,21 @@ func OldHandle(h sdk.Handle) sdk.Handle {
 }
 
 // operationOf reads handles of this version and of the one before.
-func operationOf(h sdk.Handle) (id string, err error) {
+func (p *platform) operationOf(h sdk.Handle) (id string, err error) {
 	switch {
 	case h.IsZero():
 		return "", nil
 	case h.Version == handleVersion:
 		return string(h.State), nil
-	case h.Version == 1:
+	case h.Version == 1 && !p.breaks("newest"):
 		return strings.TrimPrefix(string(h.State), "operation:"), nil
 	default:
-		return "", sdk.Errorf(sdk.FailedPrecondition, sdk.ReasonUnspecified, "handle of version %d is from a newer plugin", h.Version)
+		return "", sdk.Errorf(sdk.FailedPrecondition, sdk.ReasonUnspecified, "handle of version %d is not of this plugin", h.Version)
 	}
 }
 
-func componentFile(root string, t sdk.Target, name string) string {
-	return filepath.Join(root, t.Application, t.Environment, t.Component, name)
+func componentFile(root string, t sdk.Target, names ...string) string {
+	return filepath.Join(append([]string{root, t.Application, t.Environment, t.Component}, names...)...)
 }
 
 // ChangeLive changes what runs behind the plugin's back.
@@ -195,9 +197,20 @@ func ChangeLive(root string, t sdk.Target) error {
 	return write(path, l)
 }
 
-// Serves returns the text that runs at an address: that of what is live, or of
-// the candidate.
+// Serves returns the text that answers at an address: that of the candidate, or of
+// what is live, where a candidate answers its share of the requests.
 func Serves(path string) (string, error) {
+	if filepath.Base(path) == liveFile {
+		var candidate live
+		beside := filepath.Join(filepath.Dir(path), candidateFile)
+		if _, err := read(beside, &candidate); err == nil && rand.IntN(100) < candidate.Percent { //nolint:gosec // no secret
+			path = beside
+		}
+	}
+	return textOf(path)
+}
+
+func textOf(path string) (string, error) {
 	var l live
 	if _, err := read(path, &l); err != nil || l.Content == nil {
 		return "", err
@@ -206,7 +219,7 @@ func Serves(path string) (string, error) {
 }
 
 // Runs returns the text that runs in a component, "" where nothing does.
-func Runs(root string, t sdk.Target) (string, error) { return Serves(componentFile(root, t, liveFile)) }
+func Runs(root string, t sdk.Target) (string, error) { return textOf(componentFile(root, t, liveFile)) }
 
 // Effects returns the operation id of every change that was made to what runs in
 // a component, in order. An id that stands twice had two effects.

@@ -6,12 +6,10 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"log/slog"
 	"os"
 	"slices"
 
-	"google.golang.org/protobuf/proto"
-
-	pluginv1 "github.com/apm-deploy/apm/api/plugin/v1"
 	"github.com/apm-deploy/apm/sdk"
 	"github.com/apm-deploy/apm/sdk/schema"
 )
@@ -106,6 +104,9 @@ func readVariant(file *os.File) (v Variant, err error) {
 
 // read makes Faults of Blocks.
 func (v *Variant) read() error {
+	if v.Schema != "" && v.Schema != contradicts {
+		return fmt.Errorf("there is no schema %q: leave it out, or say %q", v.Schema, contradicts)
+	}
 	for _, name := range v.Without {
 		if !slices.Contains(capabilityNames, name) {
 			return fmt.Errorf("there is no capability %q: use of %q", name, capabilityNames)
@@ -149,27 +150,24 @@ func (v Variant) startRoot() string {
 	return os.Getenv(envRoot)
 }
 
-// describe makes the answer of Describe contradict itself.
-func (v Variant) describe(response proto.Message) {
-	description, ok := response.(*pluginv1.DescribeResponse)
-	if !ok || v.Schema != "contradicts" {
-		return
-	}
-	twice := &pluginv1.Attribute{Name: "root", Type: "any", Required: true, DefaultJson: "1"}
-	block := description.GetConfig().GetBlock()
-	block.Attributes = append(block.GetAttributes(), twice)
+// contradicts is the schema that contradicts itself.
+const contradicts = "contradicts"
+
+// Plugin is the variant within this process.
+func (v Variant) Plugin() (sdk.Plugin, error) {
+	err := v.read()
+	return v.plugin(), err
 }
 
-// plugin is the variant as a plugin.
 func (v Variant) plugin() sdk.Plugin {
-	p := Plugin()
+	p := sdk.Plugin{Name: "fake", Version: "0.1.0", Config: configSchema, Spec: specSchema}
 	if v.Name != "" {
 		p.Name = v.Name
 	}
 	if v.Version != "" {
 		p.Version = v.Version
 	}
-	p.New = newPlatform(v)
+	p.New = func(log *slog.Logger) sdk.Platform { return newFaulty(v, log) }
 	return p
 }
 

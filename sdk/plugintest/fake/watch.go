@@ -13,7 +13,7 @@ import (
 // Watch sends the events that are stored with the operation and waits for more.
 // The token is how many of them were sent.
 func (p *platform) Watch(ctx context.Context, r sdk.WatchRequest, sink sdk.Sink) error {
-	if _, err := operationOf(r.Handle); err != nil {
+	if _, err := p.operationOf(r.Handle); err != nil {
 		return err
 	}
 	next := 0
@@ -23,11 +23,19 @@ func (p *platform) Watch(ctx context.Context, r sdk.WatchRequest, sink sdk.Sink)
 		if (err != nil || id != r.Operation.ID) && !p.breaks("token") {
 			return sdk.Errorf(sdk.OutOfRange, sdk.ReasonResumeExpired, "token %q is not of operation %q", token, r.Operation.ID)
 		}
-		next = n
+		if next = n; p.breaks("rewind") {
+			if err := rewind(sink); err != nil {
+				return err
+			}
+			next = 0
+		}
 	} else if !p.breaks("stateless") {
 		if err := sink(sdk.Event{State: &sdk.State{Phase: sdk.PhaseProgressing, Message: "watching", Resources: whole}}); err != nil {
 			return err
 		}
+	}
+	if p.breaks("weary") && p.asked(r.Operation.ID) > patience {
+		return nil
 	}
 	for {
 		events, changed, err := p.eventsSince(r, next)
@@ -51,6 +59,27 @@ func (p *platform) Watch(ctx context.Context, r sdk.WatchRequest, sink sdk.Sink)
 	}
 }
 
+// patience is how often a platform that is weary tells an outcome.
+const patience = 3
+
+// asked returns how often an operation was asked about.
+func (p *platform) asked(id string) int {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.watched[id]++
+	return p.watched[id]
+}
+
+// rewind sends what was sent before the token, as resources that are not coalesced.
+func rewind(sink sdk.Sink) error {
+	for n := range 10 {
+		if err := sink(sdk.Event{Resource: &sdk.Resource{ID: fmt.Sprint("again-", n), Kind: "file", Health: sdk.ResourcePending}}); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 // whole is what a component is made of.
 var whole = []sdk.Resource{{ID: "file", Kind: "file", Health: sdk.ResourcePending}}
 
@@ -70,7 +99,10 @@ func (p *platform) eventsSince(r sdk.WatchRequest, next int) ([]event, <-chan st
 
 func (p *platform) send(sink sdk.Sink, one event, token string) error {
 	for n := range one.Lines {
-		if err := sink(sdk.Event{Log: &sdk.LogLine{Resource: "file", Line: fmt.Sprintf("line %d: %s", n, strings.Repeat("x", 200))}}); err != nil {
+		if p.breaks("lossy") && n%10 > 0 {
+			continue
+		}
+		if err := sink(sdk.Event{Log: &sdk.LogLine{Resource: "file", Line: line(n, one.Lines)}}); err != nil {
 			return err
 		}
 	}
@@ -85,6 +117,9 @@ func (p *platform) send(sink sdk.Sink, one event, token string) error {
 func (p *platform) WatchTarget(ctx context.Context, r sdk.WatchTargetRequest, sink sdk.Sink) error {
 	if err := sink(sdk.Event{State: &sdk.State{Phase: sdk.PhaseStabilizing}}); err != nil {
 		return err
+	}
+	if p.breaks("short") {
+		return nil
 	}
 	told := false
 	for {
