@@ -32,6 +32,7 @@ func (c *Catalog) audition(ctx context.Context, pin Pin, spec Spec, setup Setup)
 	if err != nil {
 		return nil, description, err
 	}
+	c.secretsOf(spec.Name).add(deployment.SensitiveValues(config, description.Config.Sensitive())...)
 	asking, cancel := context.WithTimeout(ctx, c.config.Times.Describe)
 	defer cancel()
 	diagnostics, err := p.platform.Validate(asking, config, nil)

@@ -31,6 +31,9 @@ type Catalog struct {
 
 	installing sync.Mutex
 	verified   map[string]bool // private copies whose checksum was seen by this process
+
+	confiding sync.Mutex
+	secrets   map[string]*secrets // by platform
 }
 
 // NewCatalog returns a catalog, or what contradicts itself in the configuration.

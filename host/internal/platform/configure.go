@@ -44,6 +44,7 @@ func (c *Catalog) configure(ctx context.Context, p *process, pin Pin, spec Spec,
 	if err != nil {
 		return description, mistake{err}
 	}
+	c.secretsOf(spec.Name).add(deployment.SensitiveValues(config, description.Config.Sensitive())...)
 	scratch := filepath.Join(c.config.DataDir, scratchDir, spec.Name)
 	if err := os.MkdirAll(scratch, 0o700); err != nil {
 		return description, unusable(err, "see that the data directory can be written", "platform %q: make scratch directory: %v", spec.Name, err)
@@ -101,7 +102,7 @@ func (p *process) explainCall(ctx context.Context, call string, pin Pin, err err
 	name := pin.Plugin.Name
 	var answered *sdk.Error
 	if errors.As(err, &answered) {
-		return unusable(err, answerRemedy(answered), "plugin %q: %s: %s", name, call, answered.Message)
+		return unusable(err, answerRemedy(answered), "plugin %q: %s: %s", name, call, p.tail.secrets.text(answered.Message))
 	}
 	if errors.Is(err, sdk.ErrPluginGone) && p.endsWithin(exitGrace) {
 		return unusable(err, ownerRemedy, "plugin %q: %s while the host called %s%s", name, p.child.ending(), call, p.lastWords())
@@ -109,7 +110,7 @@ func (p *process) explainCall(ctx context.Context, call string, pin Pin, err err
 	if errors.Is(err, context.DeadlineExceeded) {
 		return unusable(err, ownerRemedy, "plugin %q: did not answer %s in time%s", name, call, p.lastWords())
 	}
-	return unusable(err, ownerRemedy, "plugin %q: %s: %v%s", name, call, err, p.lastWords())
+	return unusable(err, ownerRemedy, "plugin %q: %s: %s%s", name, call, p.tail.secrets.text(err.Error()), p.lastWords())
 }
 
 func answerRemedy(e *sdk.Error) string {

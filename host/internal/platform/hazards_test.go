@@ -8,6 +8,7 @@ import (
 	"encoding/base64"
 	"encoding/pem"
 	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -40,28 +41,41 @@ import (
 //	Client() fails without Kill()    TestStartErrors: the house's end finds every process that is left
 //	long binaries start late         TestHazardBinariesAreStripped
 
-// What keeps a plugin from outliving its host: the lifeline, and where the plugin
-// cannot look at that, the kernel.
+// What keeps a plugin from outliving its host: the lifeline, and where nobody looks
+// at that, the kernel. Each is enough without the other, and without a look at the
+// parent.
 func TestHazardHostKilled(t *testing.T) {
 	t.Parallel()
-	for name, test := range map[string]struct {
-		mode   string
-		freeze bool
-	}{
-		"lifeline alone":     {mode: "outlive"},
-		"death signal alone": {freeze: true},
+	for name, prepare := range map[string]func(*house) func(plugin int){
+		"lifeline alone": func(h *house) func(int) {
+			// Not the host's child, nor in its group, from the beginning.
+			real := filepath.Join(h.dir, "real")
+			if err := os.Link(built["1.2.3"], real); err != nil {
+				h.t.Fatal(err)
+			}
+			h.write("#!/bin/sh\n( setsid sh -c 'sleep 0.2; exec "+real+"' & )\nexec sleep 3600\n", 0o755)
+			return func(plugin int) { h.t.Cleanup(func() { _ = syscall.Kill(plugin, syscall.SIGKILL) }) }
+		},
+		"death signal alone": func(h *house) func(int) {
+			h.control("mode", "become")
+			return func(plugin int) {
+				h.control("become", "")
+				eventually(h.t, "it is another program", func() bool {
+					name, err := os.ReadFile(fmt.Sprintf("/proc/%d/comm", plugin))
+					return err == nil && string(name) == "sleep\n"
+				})
+			}
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			h := newHouse(t)
-			h.control("mode", test.mode)
+			started := prepare(h)
 			host := h.host()
 			plugin := h.starts()[0]
+			started(plugin)
 			if !alive(plugin) {
 				t.Fatal("the plugin does not run")
-			}
-			if test.freeze {
-				freeze(t, plugin)
 			}
 			killed := time.Now()
 			killHost(t, host)
@@ -69,10 +83,8 @@ func TestHazardHostKilled(t *testing.T) {
 			if took := time.Since(killed); took > 3*time.Second {
 				t.Errorf("the plugin lived on for %v", took)
 			}
-			if err := os.RemoveAll(h.run); err != nil { // which a next host would sweep
-				t.Fatal(err)
-			}
-			if err := os.Mkdir(h.run, 0o700); err != nil {
+			// A next host would sweep.
+			if err := errors.Join(os.RemoveAll(h.run), os.Mkdir(h.run, 0o700)); err != nil {
 				t.Fatal(err)
 			}
 		})

@@ -31,7 +31,7 @@ func (c *Catalog) ask(ctx context.Context, pin Pin) (_ sdk.Description, err erro
 
 func (c *Catalog) launch(pin Pin, platform, path string) launch {
 	return launch{
-		plugin: pin.Plugin, platform: platform, path: path,
+		plugin: pin.Plugin, platform: platform, path: path, secrets: c.secretsOf(platform),
 		runBase: c.config.RunDir, log: c.config.Log, times: c.config.Times,
 	}
 }

@@ -164,11 +164,17 @@ func (k *keeper) followHealth(ctx context.Context, p *process) {
 }
 
 func (k *keeper) report(h sdk.Health) {
+	hidden := k.catalog.secretsOf(k.spec.Name)
+	h.Description = hidden.text(h.Description)
+	attributes := make(map[string]string, len(h.Attributes))
+	for name, value := range h.Attributes {
+		attributes[name] = hidden.text(value)
+	}
 	k.set(func(s *State) {
 		if s.Phase != Ready && s.Phase != Unhealthy {
 			return
 		}
-		s.Attributes = h.Attributes
+		s.Attributes = attributes
 		switch h.State {
 		case sdk.HealthUnhealthy, sdk.HealthUndetected:
 			s.Phase, s.Reason = Unhealthy, h.Description

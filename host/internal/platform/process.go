@@ -24,6 +24,7 @@ type launch struct {
 	plugin   Plugin
 	platform string // "" where it is started for no platform
 	path     string // of the binary that is executed
+	secrets  *secrets
 	runBase  string
 	log      *slog.Logger
 	times    Times
@@ -54,7 +55,7 @@ func start(ctx context.Context, l launch) (*process, error) {
 	if l.platform != "" {
 		log = log.With("platform", l.platform)
 	}
-	p := &process{tail: &tail{}, stopTime: l.times.Stop, stopping: make(chan struct{})}
+	p := &process{tail: &tail{secrets: l.secrets}, stopTime: l.times.Stop, stopping: make(chan struct{})}
 	p.leave = sync.OnceFunc(func() { close(p.stopping) })
 	certificate, clientPEM, err := wire.NewCertificate()
 	if err != nil {

@@ -82,6 +82,7 @@ func (r *relay) take(line []byte, cut int) {
 	if !r.log.Enabled(ctx, parsed.level) {
 		return
 	}
+	parsed = r.tail.secrets.entry(parsed)
 	// The message is the plugin's own, so that the record is made by hand.
 	record := slog.NewRecord(parsed.time, parsed.level, parsed.message, 0)
 	record.AddAttrs(parsed.attrs...)

@@ -18,6 +18,8 @@ type tail struct {
 	lines [][]byte
 	next  int
 	panic string
+
+	secrets *secrets
 }
 
 // add keeps a line. It makes nothing new once there are enough lines, because a
@@ -43,7 +45,7 @@ func (t *tail) last() []string {
 	defer t.mu.Unlock()
 	lines := make([]string, 0, len(t.lines))
 	for i := range t.lines {
-		lines = append(lines, plain(t.lines[(t.next+i)%len(t.lines)]))
+		lines = append(lines, t.secrets.text(plain(t.lines[(t.next+i)%len(t.lines)])))
 	}
 	return lines
 }
@@ -55,7 +57,7 @@ func (t *tail) summary() string {
 	panicked := t.panic
 	t.mu.Unlock()
 	if panicked != "" {
-		return panicked
+		return t.secrets.text(panicked)
 	}
 	lines := t.last()
 	return strings.Join(lines[max(0, len(lines)-3):], " | ")

@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/signal"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"syscall"
 	"time"
@@ -69,6 +70,9 @@ func note(file, format string, args ...any) {
 	}
 }
 
+// The kernel's promise to kill the plugin with its host is one to this thread.
+func init() { runtime.LockOSThread() }
+
 func main() {
 	if pair := os.Getenv(envBare); pair != "" {
 		serveBare(pair)
@@ -99,10 +103,15 @@ func main() {
 	if err != nil {
 		panic(err)
 	}
-	code := serve.Main(sdk.Plugin{
+	plugin := sdk.Plugin{
 		Name: name, Version: version, Config: s,
 		New: func(log *slog.Logger) sdk.Platform { return &platform{log: log} },
-	})
+	}
+	if mode() == "become" {
+		go func() { os.Exit(serve.Main(plugin)) }()
+		becomeAnother()
+	}
+	code := serve.Main(plugin)
 	if mode() == "stay" { // whoever asks it to go
 		signal.Ignore(syscall.SIGTERM, syscall.SIGHUP)
 		note("stays", "%d", os.Getpid())

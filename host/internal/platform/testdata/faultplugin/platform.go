@@ -54,8 +54,6 @@ func (p *platform) Configure(ctx context.Context, r sdk.ConfigureRequest) (diag.
 		}()
 	case "children":
 		leaveChildren()
-	case "outlive":
-		forgetDeathSignal()
 	}
 	return found, nil
 }
