@@ -113,6 +113,10 @@ crash: build ## Kill host, plugin and both (SIGKILL) at every step of deploy and
 bench: build ## Measure speed and memory as ratios (BENCHFLAGS='-run P8 -rounds 3 -json FILE' narrows)
 	go run ./test/bench $(BENCHFLAGS)
 
+.PHONY: chaos
+chaos: build python ## Kill plugins twice as often as `make test` does, and hosts, while they deploy
+	cd test && APM_CHAOS=1 $(GO_TEST) -run Kill -count=1 $(TESTFLAGS) -v ./plugin
+
 ##@ Develop
 
 .PHONY: lint

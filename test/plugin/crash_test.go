@@ -83,3 +83,41 @@ func TestCrashesAtStart(t *testing.T) {
 		t.Errorf("effects %v, want one", got)
 	}
 }
+
+// crashing is how many plugins crash at each start, side by side.
+const crashing = 50
+
+// TestManyCrashAtStart has 50 plugins crash at each start: each is started 5 times and
+// no more, and a good one beside them does not notice.
+func TestManyCrashAtStart(t *testing.T) {
+	t.Parallel()
+	h := harness.New(t)
+	path := program(t, h, "crashes", fmt.Sprintf("echo >>%q; echo 'no licence found' >&2; exit 3", h.Path("starts")))
+	config := h.DefaultConfig() + fmt.Sprintf("plugin \"crashes\" {\n  path = %q\n  dev  = true\n}\n", path)
+	for n := range crashing {
+		config += fmt.Sprintf("platform \"p-%d\" { plugin = \"crashes\" }\n", n)
+	}
+	h.WriteConfig(config)
+	host := h.Begin("serve")
+	host.Says("answers at")
+	var plugins apiv1.PluginList
+	harness.Eventually(t, "all are given up", func() (bool, string) {
+		h.REST(http.MethodGet, "/api/v1/plugins", "").Decode(h, &plugins)
+		states := map[string]int{}
+		for _, p := range plugins.Plugins {
+			states[p.State]++
+		}
+		return states["broken"] == crashing, fmt.Sprint(states)
+	})
+	for _, p := range plugins.Plugins {
+		switch {
+		case p.Platform == "process" && (p.State != "ready" || p.Restarts > 0):
+			t.Errorf("the good one is %s after %d restarts: %s", p.State, p.Restarts, p.Reason)
+		case p.Platform != "process":
+			told{"5 starts in a row", "no licence found", "see its lines in the host's log"}.in(t, p.Reason)
+		}
+	}
+	if starts := strings.Count(h.Read("starts"), "\n"); starts != 5*crashing {
+		t.Errorf("%d plugins were started %d times, want 5 times each", crashing, starts)
+	}
+}
