@@ -49,11 +49,11 @@ func TestHazardHostKilled(t *testing.T) {
 	for name, prepare := range map[string]func(*house) func(plugin int){
 		"lifeline alone": func(h *house) func(int) {
 			// Not the host's child, nor in its group, from the beginning.
-			real := filepath.Join(h.dir, "real")
-			if err := os.Link(built["1.2.3"], real); err != nil {
+			binary := filepath.Join(h.dir, "real")
+			if err := os.Link(built["1.2.3"], binary); err != nil {
 				h.t.Fatal(err)
 			}
-			h.write("#!/bin/sh\n( setsid sh -c 'sleep 0.2; exec "+real+"' & )\nexec sleep 3600\n", 0o755)
+			h.write("#!/bin/sh\n( setsid sh -c 'sleep 0.2; exec "+binary+"' & )\nexec sleep 3600\n", 0o755)
 			return func(plugin int) { h.t.Cleanup(func() { _ = syscall.Kill(plugin, syscall.SIGKILL) }) }
 		},
 		"death signal alone": func(h *house) func(int) {

@@ -111,8 +111,13 @@ func TestKeeper(t *testing.T) {
 		},
 		"a start that settles begins the count anew": {
 			[]life{
-				{err: errCrash}, {err: errCrash}, {err: errCrash}, {err: errCrash},
-				{ready: 10 * time.Second, err: errCrash}, {err: errCrash}, {ready: forEver},
+				{err: errCrash},
+				{err: errCrash},
+				{err: errCrash},
+				{err: errCrash},
+				{ready: 10 * time.Second, err: errCrash},
+				{err: errCrash},
+				{ready: forEver},
 			},
 			time.Minute,
 			[]string{
