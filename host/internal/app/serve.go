@@ -128,6 +128,7 @@ func (h *host) open(ctx context.Context) error {
 	h.engine = engine.New(engine.Config{
 		Store: h.store, Platforms: h.supervisor, Definitions: applications,
 		Checker: health.New(health.Config{}), Bus: h.bus, Log: h.log.With("part", "engine"), Host: hostName,
+		Confide: h.supervisor.Confide,
 	})
 	h.jobs = jobs.New(h.log.With("part", "jobs"))
 	if err := h.jobs.Register("retention", retention, func(ctx context.Context) error {

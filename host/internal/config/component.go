@@ -35,7 +35,12 @@ func (w *work) component(vars scope, c component, configuration json.RawMessage,
 	platform, _ := w.config.Platform(name)
 	def.Monitor = platform.Monitor
 	var err error
-	def.Spec, err = w.spec(vars, c, name, specs, configuration)
+	if def.Spec, err = w.spec(vars, c, name, specs, configuration); err == nil {
+		s, known := w.schemas[name]
+		if known {
+			def.Sensitive = s.Sensitive()
+		}
+	}
 	return def, err
 }
 

@@ -53,7 +53,7 @@ func TestDefineShop(t *testing.T) {
 			Checks: []deployment.CheckDefinition{healthz},
 		},
 		{
-			Name: "web", Platform: "process", DependsOn: []string{"api"}, Monitor: deployment.DefaultMonitor(),
+			Name: "web", Platform: "process", DependsOn: []string{"api"}, Monitor: deployment.DefaultMonitor(), Sensitive: []string{"env"},
 			Promotion: deployment.Promotion{Steps: []int{10, 50, 100}, Pause: 30 * time.Second},
 			Spec: raw(`{"artifact":"` + at("artifacts/web-v7.tar.gz") + `","command":["./web"],"directory":null,"env":null,"files":null,"limits":null,"mount":[],` +
 				`"port":{"http":{"listen":"127.0.0.1:8088","protocol":"http"}},"replicas":6}`),

@@ -21,6 +21,7 @@ type problems struct {
 	lacks   bool     // something required is missing
 	values  []string // of env()
 	secrets []string // the same in all forms, none of which a message may hold
+	shown   []string // the like of what the schema calls sensitive, as it is written
 }
 
 // add notes an error at a place; remedy says what to do.

@@ -6,6 +6,8 @@ import (
 	"testing"
 
 	"github.com/apm-deploy/apm/host/internal/deployment"
+	"github.com/apm-deploy/apm/sdk/diag"
+	"github.com/apm-deploy/apm/sdk/schema"
 )
 
 // What env() returns is in the spec, and in no error, whoever writes it.
@@ -100,6 +102,75 @@ func TestChecksKnowTheirSecrets(t *testing.T) {
 		want := check.Name != "three"
 		if got := len(check.Secrets) == 1 && check.Secrets[0] == "canary-93c1"; got != want {
 			t.Errorf("check %s knows of %q", check.Name, check.Secrets)
+		}
+	}
+}
+
+// A value that the schema calls sensitive is in no error either, where it stands in
+// the file as it is: not in what a plugin quotes, and not in the line that is shown.
+func TestSensitiveLiteralsAreNeverShown(t *testing.T) {
+	t.Parallel()
+	const secret = "canary-literal-7c!"
+	for name, text := range map[string]string{
+		"the plugin quotes it":     spec("      command = [\"x\"]\n      env = { A = \"" + secret + "\" }"),
+		"wrong type beside it":     spec("      command = [\"x\"]\n      env = { A = \"" + secret + "\", B = [1] }"),
+		"wrong type around it":     spec("      command = [\"x\"]\n      env = [\"" + secret + "\"]"),
+		"another key of that line": spec("      command = [\"x\"]\n      env = { A = \"" + secret + "\" }\n      port \"" + secret + "\" {}"),
+	} {
+		dir := write(t, map[string]string{"applications/a.hcl": text})
+		_, _, err := applications(t, dir).Define(t.Context(), deployment.Request{Name: "a", Version: "v1"}, nil)
+		if rendered := problems(t, dir, err); err == nil || strings.Contains(rendered+err.Error(), secret) {
+			t.Errorf("%s: %v\n%s", name, err, rendered)
+		}
+	}
+}
+
+// So it is within blocks, lists and maps.
+func TestNestedSensitiveValuesAreNeverShown(t *testing.T) {
+	t.Parallel()
+	s := schema.Schema{Block: schema.Block{
+		Attributes: []schema.Attribute{{Name: "keys", Type: "list(string)", Sensitive: true}, {Name: "by_name", Type: "map(string)", Sensitive: true}},
+		Blocks: []schema.NestedBlock{
+			{Name: "auth", Nesting: schema.Map, Block: schema.Block{
+				Attributes: []schema.Attribute{{Name: "token", Type: "string", Sensitive: true}},
+				Blocks: []schema.NestedBlock{{Name: "tls", Nesting: schema.Single, Block: schema.Block{
+					Attributes: []schema.Attribute{{Name: "key", Type: "object({ pem = string })", Sensitive: true}},
+				}}},
+			}},
+			{Name: "store", Nesting: schema.List, Block: schema.Block{Attributes: []schema.Attribute{{Name: "password", Type: "string", Sensitive: true}}}},
+		},
+	}}
+	secrets := []string{"canary-list", "canary-map", "canary-token", "canary-pem", "canary-store"}
+	dir := write(t, map[string]string{"config.hcl": minimal + `platform "p" {
+  plugin  = "process"
+  keys    = ["canary-list"]
+  by_name = { one = "canary-map" }
+  auth "a" {
+    token = "canary-token"
+    tls { key = { pem = "canary-pem" } }
+  }
+  store { password = "canary-store" }
+}
+`})
+	c := load(t, dir)
+	if _, _, err := c.DecodePlatform("p", s); err != nil {
+		t.Fatal(err)
+	}
+	var ds diag.Diagnostics
+	for _, path := range [][]string{{"keys", "0"}, {"by_name", "one"}, {"auth", "a", "token"}, {"auth", "a", "tls", "key", "pem"}, {"store", "0", "password"}} {
+		for _, secret := range secrets {
+			ds.Errorf(path, "%s is no good", secret)
+		}
+	}
+	located := render(dir, c.LocatePlatform("p", s, ds))
+	for _, secret := range secrets {
+		if strings.Contains(located, secret) {
+			t.Errorf("%s is in\n%s", secret, located)
+		}
+	}
+	for _, place := range []string{":13:14: keys[0]:", ":14:21: by_name.one:", ":16:13: auth.a.token:", ":17:25: auth.a.tls.key.pem:", ":19:22: store[0].password:"} {
+		if !strings.Contains(located, "config.hcl"+place+" [sensitive] is no good") {
+			t.Errorf("no problem at %s in\n%s", place, located)
 		}
 	}
 }

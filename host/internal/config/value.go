@@ -111,6 +111,9 @@ func (d decoder) given(s *schema.Attribute, a *attribute, kind cty.Type, default
 		d.ps.add(a.valueAt, "write the value itself", "the value of %q is not known", s.Name)
 		return got, false
 	}
+	if s.Sensitive {
+		d.ps.secretsIn(got)
+	}
 	if path, huge := hugeNumber(got); huge {
 		d.ps.add(a.in(path), "write a smaller one", "%q holds a number out of all range", s.Name)
 		return got, false

@@ -42,10 +42,13 @@ type Source struct {
 
 // ComponentDefinition is one component of a definition.
 type ComponentDefinition struct {
-	Name      string            `json:"name"`
-	Platform  string            `json:"platform"`
-	DependsOn []string          `json:"depends_on,omitempty"`
-	Spec      json.RawMessage   `json:"spec"` // complete and typed by the plugin's schema
+	Name      string          `json:"name"`
+	Platform  string          `json:"platform"`
+	DependsOn []string        `json:"depends_on,omitempty"`
+	Spec      json.RawMessage `json:"spec"` // complete and typed by the plugin's schema
+	// Sensitive are the keys of Spec that nobody may see, such as "env" or
+	// "port.*.token", by the schema as it was when the spec was accepted.
+	Sensitive []string          `json:"sensitive,omitempty"`
 	Checks    []CheckDefinition `json:"checks,omitempty"`
 	Promotion Promotion         `json:"promotion"`
 	Monitor   Monitor           `json:"monitor"`

@@ -10,8 +10,8 @@ import (
 	"unicode/utf8"
 )
 
-// hidden stands for a secret.
-const hidden = "[sensitive]"
+// Hidden stands for a secret.
+const Hidden = "[sensitive]"
 
 // SecretForms returns the forms in which a text may hold a secret: as it is, and
 // as others quote or escape it.
@@ -57,7 +57,7 @@ func HideSecret(text, secret string) string {
 		if len(secret) <= short && insideWord(b.String(), text[i+n:]) {
 			b.WriteString(text[i : i+n])
 		} else {
-			b.WriteString(hidden)
+			b.WriteString(Hidden)
 		}
 		text = text[i+n:]
 	}

@@ -27,6 +27,7 @@ func (o *owner) platform(ctx context.Context, d *deployment.Deployment, componen
 		}
 	}
 	o.waitNoMore(d, component, deployment.WaitPlugin)
+	o.read(func() { p = o.discreetly(p, d, component) })
 	return p, nil
 }
 

@@ -22,6 +22,9 @@ type Config struct {
 	Checker     Checker
 	Bus         Bus
 	Log         *slog.Logger
+	// Confide is told what the plugin of a platform is told in confidence, before
+	// it is; nil: nobody.
+	Confide func(platform string, secrets []string)
 
 	Host string // identity of this process on leases; required
 
@@ -76,6 +79,7 @@ type Engine struct {
 	orphans []deployment.Target
 
 	misdeeds misdeeds
+	confided confided
 }
 
 // New returns an engine; nothing happens until Run.

@@ -27,10 +27,11 @@ func (o *owner) gather(ctx context.Context, k *checkup, f deployment.Failure) *d
 	o.read(func() {
 		evidence.Resources = append(evidence.Resources, k.d.Component(k.component).Resources...)
 	})
-	p, err := o.engine.Platforms.Get(k.platform)
+	p, err := o.engine.answers(k.platform)
 	if err != nil {
 		return evidence
 	}
+	o.read(func() { p = o.discreetly(p, k.d, k.component) })
 	reader, reads := p.(sdk.LogReader)
 	if !reads || !sdk.CapabilitiesOf(p).Logs {
 		return evidence

@@ -48,6 +48,11 @@ func (e *Engine) logsOf(ctx context.Context, d *deployment.Deployment, c *deploy
 	if err != nil {
 		return err
 	}
+	ids := []string{d.ID, d.Previous}
+	if state, err := e.Store.State(ctx, d.Target); err == nil {
+		ids = append(ids, state.Components[c.Name].Deployment)
+	}
+	p = e.discreetFor(ctx, p, d.Target, d.Version, c.Definition, ids...)
 	reader, reads := p.(sdk.LogReader)
 	if !reads || !sdk.CapabilitiesOf(p).Logs {
 		return &deployment.Error{Code: deployment.Invalid, Message: "platform " + c.Platform + " cannot read logs"}

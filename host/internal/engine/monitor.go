@@ -147,6 +147,7 @@ func (m *monitor) follow(ctx context.Context, name string, running deployment.Ru
 		if err != nil {
 			return
 		}
+		m.o.read(func() { p = m.o.discreetly(p, m.d, name) })
 		watcher, watches := p.(sdk.TargetWatcher)
 		if !watches || !sdk.CapabilitiesOf(p).WatchTarget {
 			return

@@ -48,7 +48,7 @@ func (e *Engine) PlanStart(ctx context.Context, request deployment.Request) (dep
 	for name, running := range state.Components {
 		if d.Component(name) == nil {
 			gone[name] = running
-			if err := e.planGoal(ctx, &plan, d.Target, name, running, nil, running.Platform, nil); err != nil {
+			if err := e.planGoal(ctx, &plan, d.Target, name, running, nil, deployment.ComponentDefinition{Platform: running.Platform}); err != nil {
 				return deployment.Plan{}, err
 			}
 		}
@@ -88,6 +88,10 @@ func (e *Engine) PlanRollback(ctx context.Context, id, targetVersion string) (de
 		return deployment.Plan{}, err
 	}
 	plan.Order = waves
+	goalIDs := []string{d.Previous}
+	if goal != nil {
+		goalIDs = append(goalIDs, goal.ID)
+	}
 	byName := map[string]deployment.Component{}
 	for _, c := range components {
 		byName[c.Name] = c
@@ -103,7 +107,9 @@ func (e *Engine) PlanRollback(ctx context.Context, id, targetVersion string) (de
 		}
 		running := state.Components[c.Name]
 		running.Version = to
-		if err := e.planGoal(ctx, &plan, d.Target, c.Name, running, s.Goal, c.Platform, c.Definition.Spec); err != nil {
+		definition := c.Definition
+		definition.Platform = c.Platform
+		if err := e.planGoal(ctx, &plan, d.Target, c.Name, running, s.Goal, definition, goalIDs...); err != nil {
 			return deployment.Plan{}, err
 		}
 	}
@@ -123,7 +129,7 @@ func (e *Engine) PlanRemove(ctx context.Context, target deployment.Target) (depl
 	}
 	plan := e.newPlan(deployment.RunRemove, target, state.Version, "")
 	for name, running := range state.Components {
-		if err := e.planGoal(ctx, &plan, target, name, running, nil, running.Platform, nil); err != nil {
+		if err := e.planGoal(ctx, &plan, target, name, running, nil, deployment.ComponentDefinition{Platform: running.Platform}); err != nil {
 			return deployment.Plan{}, err
 		}
 	}
@@ -182,7 +188,12 @@ func (e *Engine) planDeploy(ctx context.Context, plan *deployment.Plan, d *deplo
 	}
 	part := deployment.PlanComponent{Component: c.Name, Platform: c.Platform, Action: deployment.ActionDeploy}
 	target := targetOf(d.Target, c.Name, d.Version, c.Definition.Spec)
-	answer, err := e.planOne(ctx, c.Platform, sdk.PlanRequest{Kind: sdk.OperationDeploy, Target: target, Release: &release}, &part)
+	definition, runs := c.Definition, ""
+	definition.Platform = c.Platform
+	if c.BeforeRunning != nil {
+		runs = c.BeforeRunning.Deployment
+	}
+	answer, err := e.planOne(ctx, definition, sdk.PlanRequest{Kind: sdk.OperationDeploy, Target: target, Release: &release}, &part, runs)
 	if err != nil {
 		return err
 	}
@@ -198,9 +209,9 @@ func (e *Engine) planDeploy(ctx context.Context, plan *deployment.Plan, d *deplo
 }
 
 // planGoal adds the way of one component to a snapshot; without one, to
-// nothing.
-func (e *Engine) planGoal(ctx context.Context, plan *deployment.Plan, target deployment.Target, name string, running deployment.Running, goal *deployment.SnapshotRef, platform string, spec []byte) error {
-	part := deployment.PlanComponent{Component: name, Platform: platform, Action: deployment.ActionRemove}
+// nothing. Deployments of the ids have it too, beside the one that runs.
+func (e *Engine) planGoal(ctx context.Context, plan *deployment.Plan, target deployment.Target, name string, running deployment.Running, goal *deployment.SnapshotRef, definition deployment.ComponentDefinition, ids ...string) error {
+	part := deployment.PlanComponent{Component: name, Platform: definition.Platform, Action: deployment.ActionRemove}
 	snapshot := &sdk.Snapshot{Empty: true}
 	digest := ""
 	if goal != nil && goal.Key != "" {
@@ -213,9 +224,9 @@ func (e *Engine) planGoal(ctx context.Context, plan *deployment.Plan, target dep
 			part.Action = deployment.ActionRestore
 		}
 	}
-	answer, err := e.planOne(ctx, platform, sdk.PlanRequest{
-		Kind: sdk.OperationRollback, Target: targetOf(target, name, running.Version, spec), Snapshot: snapshot,
-	}, &part)
+	answer, err := e.planOne(ctx, definition, sdk.PlanRequest{
+		Kind: sdk.OperationRollback, Target: targetOf(target, name, running.Version, definition.Spec), Snapshot: snapshot,
+	}, &part, append(ids, running.Deployment)...)
 	if err != nil {
 		return err
 	}
@@ -239,11 +250,15 @@ func (e *Engine) addPart(plan *deployment.Plan, part deployment.PlanComponent, d
 
 // planOne asks the platform. One that cannot plan says so in a step, and is
 // asked for the observed digest by Probe.
-func (e *Engine) planOne(ctx context.Context, platform string, request sdk.PlanRequest, part *deployment.PlanComponent) (sdk.Plan, error) {
+func (e *Engine) planOne(ctx context.Context, definition deployment.ComponentDefinition, request sdk.PlanRequest, part *deployment.PlanComponent, ids ...string) (sdk.Plan, error) {
+	platform := definition.Platform
 	p, err := e.Platforms.Get(platform)
 	if err != nil {
 		return sdk.Plan{}, err
 	}
+	target := deployment.Target{Application: request.Target.Application, Environment: request.Target.Environment}
+	definition.Name = request.Target.Component
+	p = e.discreetFor(ctx, p, target, request.Target.Version, definition, ids...)
 	bounded, cancel := context.WithTimeout(ctx, e.CallTimeout)
 	defer cancel()
 	doing := "plan component " + request.Target.Component

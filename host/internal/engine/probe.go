@@ -85,6 +85,9 @@ func (k *checkup) reach(ctx context.Context) (sdk.Platform, error) {
 	case deployment.CodeOf(err) == deployment.Unavailable:
 		k.o.waitForPlugin(ctx, k.d, k.component, err)
 	}
+	if err == nil {
+		k.o.read(func() { p = k.o.discreetly(p, k.d, k.component) })
+	}
 	return p, err
 }
 

@@ -16,7 +16,8 @@ func (e *Engine) resolve(ctx context.Context, definition deployment.Definition) 
 		Target: deployment.Target{Application: definition.Application, Environment: definition.Environment},
 		Status: deployment.Pending, Reason: "accepted",
 	}
-	if err := e.checkMoved(ctx, d.Target, definition); err != nil {
+	running, err := e.checkMoved(ctx, d.Target, definition)
+	if err != nil {
 		return nil, nil, err
 	}
 	components, err := ordered(definition.Components)
@@ -26,7 +27,7 @@ func (e *Engine) resolve(ctx context.Context, definition deployment.Definition) 
 	var blobs []deployment.Blob
 	var problems []deployment.Problem
 	for _, c := range components {
-		release, found, err := e.resolveOne(ctx, d.Target, definition.Version, c)
+		release, found, err := e.resolveOne(ctx, d.Target, definition.Version, c, running[c.Name].Deployment)
 		if err != nil {
 			return nil, nil, err
 		}
@@ -76,11 +77,13 @@ func ordered(components []deployment.ComponentDefinition) ([]deployment.Componen
 }
 
 // resolveOne freezes one component. What is wrong with its spec are problems.
-func (e *Engine) resolveOne(ctx context.Context, target deployment.Target, version string, c deployment.ComponentDefinition) (sdk.Release, []deployment.Problem, error) {
+// runs is the deployment that it runs by now.
+func (e *Engine) resolveOne(ctx context.Context, target deployment.Target, version string, c deployment.ComponentDefinition, runs string) (sdk.Release, []deployment.Problem, error) {
 	p, err := e.Platforms.Get(c.Platform)
 	if err != nil {
 		return sdk.Release{}, nil, err
 	}
+	p = e.discreetFor(ctx, p, target, version, c, runs)
 	bounded, cancel := context.WithTimeout(ctx, e.CallTimeout)
 	defer cancel()
 	release, diagnostics, err := p.Resolve(bounded, sdk.ResolveRequest{Target: targetOf(target, c.Name, version, c.Spec)})
@@ -105,19 +108,19 @@ func stepsProblem(p sdk.Platform, c deployment.ComponentDefinition) []deployment
 }
 
 // checkMoved refuses to move a component to another platform under way: what
-// runs on the old one would be nobody's.
-func (e *Engine) checkMoved(ctx context.Context, target deployment.Target, definition deployment.Definition) error {
+// runs on the old one would be nobody's. It returns what runs.
+func (e *Engine) checkMoved(ctx context.Context, target deployment.Target, definition deployment.Definition) (map[string]deployment.Running, error) {
 	state, err := e.Store.State(ctx, target)
 	if errors.Is(err, deployment.ErrNotFound) {
-		return nil
+		return nil, nil
 	}
 	if err != nil {
-		return storeError(err)
+		return nil, storeError(err)
 	}
 	for _, c := range definition.Components {
 		running, runs := state.Components[c.Name]
 		if runs && running.Platform != c.Platform {
-			return &deployment.Error{
+			return nil, &deployment.Error{
 				Code: deployment.Invalid, Message: "the deployment cannot be accepted",
 				Problems: []deployment.Problem{{
 					Field:   "component." + c.Name + ".platform",
@@ -127,5 +130,5 @@ func (e *Engine) checkMoved(ctx context.Context, target deployment.Target, defin
 			}
 		}
 	}
-	return nil
+	return state.Components, nil
 }

@@ -30,6 +30,8 @@ type rig struct {
 	now    func() time.Time
 	lease  time.Duration
 	renew  time.Duration // 0: a third of lease
+	// platforms are those of the engine; nil: the world's.
+	platforms engine.Platforms
 
 	directory string
 	shut      func()
@@ -82,7 +84,7 @@ func (d definitions) Define(_ context.Context, r deployment.Request, _ *deployme
 	for name, c := range components {
 		raw, _ := json.Marshal(c.spec)
 		component := deployment.ComponentDefinition{
-			Name: name, Platform: "fake", DependsOn: c.DependsOn, Spec: raw,
+			Name: name, Platform: "fake", DependsOn: c.DependsOn, Spec: raw, Sensitive: []string{"keys.*.token"},
 			Promotion: deployment.Promotion{Steps: []int{100}},
 			Monitor:   deployment.Monitor{Interval: 50 * time.Millisecond, Timeout: 20 * time.Second},
 		}
@@ -145,8 +147,12 @@ func (r *rig) run() *rig {
 
 // config is an engine's, with times that suit tests.
 func (r *rig) config(host string, s engine.Store) engine.Config {
+	var platforms engine.Platforms = r.world
+	if r.platforms != nil {
+		platforms = r.platforms
+	}
 	return engine.Config{
-		Store: s, Platforms: r.world, Definitions: definitions{policy: r.policy}, Checker: r.world,
+		Store: s, Platforms: platforms, Definitions: definitions{policy: r.policy}, Checker: r.world,
 		Bus: r.bus, Log: slog.New(strict{r}), Host: host, LeaseTTL: r.lease, Renew: r.renew,
 		Poll: 150 * time.Millisecond, Retry: 100 * time.Millisecond, Silence: 5 * time.Second, Now: r.now,
 	}

@@ -22,6 +22,8 @@ type spec struct {
 	Breaks bool `json:"breaks,omitempty"`
 	// Environment: the failure blames the environment until the world is mended.
 	Environment bool `json:"environment,omitempty"`
+	// Keys are what the schema of a plugin calls sensitive, within blocks.
+	Keys map[string]map[string]string `json:"keys,omitempty"`
 }
 
 // run is what runs as one component.
