@@ -15,10 +15,7 @@ import (
 // startedByHand starts the binary without the cookie, and with a wrong one.
 func startedByHand(b *bench) {
 	for _, cookie := range []string{"", wire.Handshake.MagicCookieKey + "=of-another-program"} {
-		program, err := exec.LookPath(b.config.Command[0])
-		if err == nil {
-			program, err = filepath.Abs(program)
-		}
+		program, err := programOf(b.config.Command)
 		if err != nil {
 			b.Fatal(err)
 		}

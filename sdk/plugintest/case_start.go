@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"syscall"
 	"time"
 
 	"github.com/apm-deploy/apm/sdk"
@@ -136,6 +137,13 @@ func (b *bench) openStream() {
 func shutdownEnds(b *bench) {
 	b.openStream()
 	b.shutdown()
+	another := b.suite.start(b.T, nil)
+	if err := another.process.Signal(syscall.SIGTERM); err != nil {
+		b.Fatal(err)
+	}
+	if _, ended := another.process.Exited(endTimeout); !ended {
+		b.Errorf("the process still runs %v after SIGTERM", endTimeout)
+	}
 }
 
 func lifelineCloses(b *bench) {

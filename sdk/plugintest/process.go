@@ -12,6 +12,7 @@ import (
 	"io"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"strings"
 	"sync"
 	"time"
@@ -23,7 +24,7 @@ import (
 const envSocketDir = "PLUGIN_UNIX_SOCKET_DIR"
 
 // startTimeout bounds the time to the handshake line.
-const startTimeout = 20 * time.Second
+const startTimeout = 10 * time.Second
 
 // Process is a plugin that runs as a process of its own, started by the wire
 // contract.
@@ -118,7 +119,12 @@ func launch(t T, command, env []string) (*Process, <-chan string, error) {
 	if p.host, pem, err = wire.NewCertificate(); err != nil {
 		return p, nil, err
 	}
-	p.cmd = exec.CommandContext(context.Background(), command[0], command[1:]...)
+	program, err := programOf(command)
+	if err != nil {
+		return p, nil, err
+	}
+	p.cmd = exec.CommandContext(context.Background(), program, command[1:]...)
+	p.cmd.Dir = "/" // as the host has it
 	inGroup(p.cmd)
 	p.cmd.Env = append([]string{
 		"PATH=" + os.Getenv("PATH"), "HOME=" + os.Getenv("HOME"), "TMPDIR=" + os.TempDir(),
@@ -128,6 +134,15 @@ func launch(t T, command, env []string) (*Process, <-chan string, error) {
 	}, env...)
 	first, err := p.run(t)
 	return p, first, err
+}
+
+// programOf finds a program wherever it is called from.
+func programOf(command []string) (string, error) {
+	program, err := exec.LookPath(command[0])
+	if err != nil {
+		return "", err
+	}
+	return filepath.Abs(program)
 }
 
 // run starts the command and returns its first line. The process lives until the
