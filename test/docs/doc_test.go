@@ -6,7 +6,8 @@
 // The kinds of blocks:
 //
 //	sh             runs, and must end well
-//	sh background  starts the host, which runs until the end of the page
+//	sh background  starts the host, which runs until the end of the page; with
+//	               --config-file it is one on a config.hcl that the page has made
 //	console        each "$ command" runs; the lines below it are what it writes,
 //	               compared without times, ids and numbers; "…" stands for anything
 //	hcl            an application file is planned by the host; anything else is a

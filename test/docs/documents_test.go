@@ -1,17 +1,18 @@
 package docs_test
 
 import (
-	"bytes"
 	"context"
 	"encoding/json"
 	"fmt"
 	"io"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"reflect"
 	"regexp"
 	"strconv"
 	"strings"
+	"sync"
 	"syscall"
 	"time"
 
@@ -107,32 +108,55 @@ func (s *scene) hcl(text string) {
 // platforms is ready: only the plugin knows the keys of its block.
 func (s *scene) serves(file string, platforms int) {
 	s.t.Helper()
-	var log bytes.Buffer
-	command := exec.Command(s.host.Path("bin/apm"), "serve", "--config-file", file,
-		"--data-dir", s.host.Path("shown-data"), "--listen", "localhost:"+itoa(harness.FreePort(s.t)))
-	command.Dir, command.Env = s.host.Home, s.host.Environ()
-	output, err := os.Create(s.host.Path("shown.log"))
+	s.serve(s.host.Home, platforms, "--config-file", file,
+		"--data-dir", s.host.Path("shown-data"), "--listen", "localhost:"+itoa(harness.FreePort(s.t)))()
+}
+
+// serve starts a host of its own in a directory, waits until it answers and so
+// many platforms are ready, and returns what stops it.
+func (s *scene) serve(dir string, platforms int, arguments ...string) (stop func()) {
+	s.t.Helper()
+	const log = "shown.log"
+	output, err := os.Create(s.host.Path(log))
 	if err != nil {
 		s.t.Fatal(err)
 	}
 	defer output.Close()
+	command := exec.Command(s.host.Path("bin/apm"), append([]string{"serve"}, arguments...)...)
+	command.Dir, command.Env = dir, s.host.Environ()
 	command.Stdout, command.Stderr = output, output
 	if err := command.Start(); err != nil {
 		s.t.Fatal(err)
 	}
 	ended := make(chan error, 1)
 	go func() { ended <- command.Wait() }()
-	defer func() {
+	stop = sync.OnceFunc(func() {
 		_ = command.Process.Signal(syscall.SIGTERM)
 		<-ended
-	}()
-	harness.Eventually(s.t, "a host runs on "+file, func() (bool, string) {
-		text := s.host.Read("shown.log")
-		log.Reset()
-		log.WriteString(text)
-		return strings.Contains(text, "the host answers") && strings.Count(text, "platform ready") == platforms,
-			fmt.Sprintf("%d platforms are wanted\n%s", platforms, &log)
 	})
+	s.page.Cleanup(stop)
+	harness.Eventually(s.t, "a host runs with "+strings.Join(arguments, " "), func() (bool, string) {
+		text := s.host.Read(log)
+		return strings.Contains(text, "the host answers") && strings.Count(text, "platform ready") == platforms,
+			fmt.Sprintf("%d platforms are wanted\n%s", platforms, text)
+	})
+	return stop
+}
+
+// background starts the host of a config.hcl that the page has made, on the free
+// port of the scene, until the end of the page.
+func (s *scene) background(file string) {
+	s.t.Helper()
+	path := filepath.Join(s.directory(), file)
+	content, err := os.ReadFile(path)
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	text := s.ports.Replace(string(content))
+	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+		s.t.Fatal(err)
+	}
+	s.serve(s.directory(), len(platformLines.FindAllString(text, -1)), "--config-file", file)
 }
 
 var socketURL = regexp.MustCompile(`ws://[^'"]+`)

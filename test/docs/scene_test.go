@@ -22,6 +22,7 @@ const exampleID = "550e8400-e29b-41d4-a716-446655440000"
 // that are free instead of those that the documentation names.
 type scene struct {
 	t     *testing.T
+	page  *testing.T // the test of the whole page
 	host  *harness.Host
 	ports *strings.Replacer
 }
@@ -32,7 +33,7 @@ func newScene(t *testing.T) *scene {
 	t.Helper()
 	h := harness.New(t)
 	h.Data = h.Path(".local/share/apm")
-	s := &scene{t: t, host: h}
+	s := &scene{t: t, page: t, host: h}
 	port := strings.TrimPrefix(h.URL(), "http://localhost:")
 	pairs := []string{"localhost:8080", "localhost:" + port, "127.0.0.1:8080", "127.0.0.1:" + port}
 	for _, address := range []string{"127.0.0.1:8081", "127.0.0.1:8082", "127.0.0.1:8083", "127.0.0.1:8084", "127.0.0.1:8085"} {
@@ -52,6 +53,11 @@ func newScene(t *testing.T) *scene {
 	for _, name := range []string{"apm", "plugins/apm-plugin-process", "my-app/v1.9.0/server", "my-app/v2.0.0/server"} {
 		harness.CopyProgram(t, harness.Binary(t, name), h.Path("bin/"+name))
 	}
+	conform, err := os.ReadFile(filepath.Join(root, "bin/plugins/conform.hcl"))
+	if err != nil {
+		t.Fatalf("%v; make build puts it there", err)
+	}
+	h.Write("bin/plugins/conform.hcl", string(conform))
 	if err := os.Mkdir(h.Path("tools"), 0o755); err != nil {
 		t.Fatal(err)
 	}
@@ -98,20 +104,45 @@ func (s *scene) last() string {
 	return list.Deployments[0].ID
 }
 
+// goEnv is what the go command of this machine works with.
+func goEnv(t *testing.T) (environ []string) {
+	t.Helper()
+	names := []string{"GOCACHE", "GOMODCACHE", "GOPROXY", "GOSUMDB", "GOTOOLCHAIN"}
+	values, err := exec.CommandContext(t.Context(), "go", append([]string{"env"}, names...)...).Output()
+	if err != nil {
+		t.Fatalf("go env: %v", err)
+	}
+	for i, value := range strings.Split(strings.TrimSpace(string(values)), "\n") {
+		environ = append(environ, names[i]+"="+value)
+	}
+	return environ
+}
+
+// directory is where the next block begins.
+func (s *scene) directory() string {
+	s.t.Helper()
+	if dir := strings.TrimSpace(s.host.Read(".directory")); dir != "" {
+		return dir
+	}
+	return s.host.Home
+}
+
 // commandTime bounds one block.
 const commandTime = 3 * time.Minute
 
-// shell runs a script in the home. Its variables are those of the blocks before
-// it on the page.
+// shell runs a script in the home. Its variables and its directory are those of
+// the blocks before it on the page. What go has downloaded and built on this
+// machine is there too.
 func (s *scene) shell(script string) (output string, err error) {
 	s.t.Helper()
 	ctx, cancel := context.WithTimeout(s.t.Context(), commandTime)
 	defer cancel()
-	const wrap = `set -a; [ -e .variables ] && . ./.variables; trap 'c=$?; export -p > .variables; exit $c' EXIT
+	const wrap = `set -a; [ -e .variables ] && . ./.variables; [ -e .directory ] && cd "$(cat .directory)"
+trap 'c=$?; export -p > ~/.variables; pwd > ~/.directory; exit $c' EXIT
 `
 	command := exec.CommandContext(ctx, "bash", "-c", wrap+script)
 	command.Dir = s.host.Home
-	command.Env = s.host.Environ("PATH=" + s.host.Path("tools") + ":" + os.Getenv("PATH"))
+	command.Env = s.host.Environ(append(goEnv(s.t), "PATH="+s.host.Path("tools")+":"+os.Getenv("PATH"))...)
 	command.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	command.Cancel = func() error { return syscall.Kill(-command.Process.Pid, syscall.SIGKILL) }
 	command.WaitDelay = 5 * time.Second
