@@ -9,10 +9,23 @@ import (
 	"github.com/apm-deploy/apm/test/harness"
 )
 
-// TestConform: the plugin that is built, with the conform.hcl that is built beside
-// it, has every case that can be shown from outside, and leaves nothing behind.
+// TestConform: the plugins that are built, with the file that is built beside each,
+// have every case that can be shown from outside, and leave nothing behind.
 func TestConform(t *testing.T) {
 	t.Parallel()
+	for name, files := range map[string][2]string{
+		"process": {"plugins/apm-plugin-process", "conform.hcl"},
+		"fake":    {"test/apm-plugin-fake", "apm-plugin-fake.conform.hcl"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			conforms(t, name, harness.Binary(t, files[0]), files[1])
+		})
+	}
+}
+
+// conforms runs the suite on a binary, with the file that is beside it.
+func conforms(t *testing.T, plugin, binary, file string) {
 	h := harness.New(t)
 	tmp := h.Path("tmp/conform")
 	if err := os.MkdirAll(tmp, 0o700); err != nil {
@@ -20,7 +33,7 @@ func TestConform(t *testing.T) {
 	}
 	junit := h.Path("report.xml")
 	r := h.Run(harness.Command{
-		Arguments: []string{"plugin", "test", harness.Binary(t, "plugins/apm-plugin-process"), "-o", "json", "--junit", junit},
+		Arguments: []string{"plugin", "test", binary, "-o", "json", "--junit", junit},
 		Environ:   h.Environ("TMPDIR=" + tmp),
 	})
 	var report struct {
@@ -37,7 +50,7 @@ func TestConform(t *testing.T) {
 		} `json:"cases"`
 	}
 	h.JSON(r, &report)
-	if r.Code != 0 || report.Failed > 0 || report.Passed < 40 || report.Plugin.Name != "process" || filepath.Base(report.File) != "conform.hcl" {
+	if r.Code != 0 || report.Failed > 0 || report.Passed < 40 || report.Plugin.Name != plugin || filepath.Base(report.File) != file {
 		t.Errorf("%d passed, %d failed, with %q: %s", report.Passed, report.Failed, report.File, r)
 	}
 	for _, c := range report.Cases {
@@ -53,15 +66,23 @@ func TestConform(t *testing.T) {
 		t.Errorf("JUnit XML: %v\n%s", err, document)
 	}
 	harness.Eventually(t, "nothing is left of what was deployed", func() (bool, string) {
-		left, err := os.ReadDir(tmp)
-		return err == nil && len(left) == 0, strings.Join(names(left), " ")
+		left := files(t, tmp)
+		return len(left) == 0, strings.Join(left, " ")
 	})
 }
 
-func names(entries []os.DirEntry) []string {
-	var all []string
-	for _, entry := range entries {
-		all = append(all, entry.Name())
+// files lists what is below a directory, without the one that the platform keeps
+// its sockets in.
+func files(t *testing.T, dir string) (found []string) {
+	t.Helper()
+	err := filepath.WalkDir(dir, func(path string, _ os.DirEntry, err error) error {
+		if path != dir && !(filepath.Dir(path) == dir && strings.HasPrefix(filepath.Base(path), "apm-process-")) {
+			found = append(found, path)
+		}
+		return err
+	})
+	if err != nil && !os.IsNotExist(err) { // it goes while it is looked at
+		t.Fatal(err)
 	}
-	return all
+	return found
 }
