@@ -44,7 +44,12 @@ func (h *Host) Python(name string) *Python {
 	}
 	config += fmt.Sprintf("\nplatform %q {\n  plugin = \"symlink-python\"\n  root   = %q\n  monitor {\n    interval = \"200ms\"\n  }\n}\n", name, p.Root)
 	h.WriteConfig(config)
-	h.Must(0, "plugin", "lock", "symlink-python")
+	// To be locked it is started, which on a machine that does much else may take it
+	// longer than it may take.
+	Eventually(h.t, "the plugin in Python is locked", func() (bool, string) {
+		r := h.CLI("plugin", "lock", "symlink-python")
+		return r.Code == 0, r.String()
+	})
 	return p
 }
 

@@ -51,7 +51,7 @@ var badFiles = map[string]struct {
 
 // TestBadFiles starts one host with all of them beside one that is well: each says
 // what is wrong with it and what to do, on every way that one asks, and the good
-// one does not notice.
+// one deploys as ever.
 func TestBadFiles(t *testing.T) {
 	t.Parallel()
 	h := harness.New(t)
@@ -100,6 +100,12 @@ func TestBadFiles(t *testing.T) {
 			}
 		})
 	}
+	h.Artifact("v1")
+	address := h.Address()
+	h.Define(harness.Application{Name: "shop", Bake: "50ms", Components: []harness.Component{{Name: "web", Listen: address}}})
+	h.Must(0, "deploy", "start", "--name", "shop", "--version", "v1", "--watch")
+	h.Serves(address, "v1")
+	h.Must(0, "deploy", "remove", "shop", "--yes", "--watch")
 	var good apiv1.Plugin
 	h.REST(http.MethodGet, "/api/v1/plugins/process", "").Decode(h, &good)
 	if good.State != "ready" || good.Restarts != 0 {

@@ -15,9 +15,9 @@ import (
 // floods are more than anybody reads. Their figures are measured by the benchmarks;
 // here they are what they do to others: nothing.
 var floods = map[string]misdeed{
-	"events": {fault: `fault "flood" { what = "events"  rate = 20000  for = "4s" }`},
-	"lines":  {fault: `fault "flood" { what = "lines"  rate = 20000  for = "4s"  bytes = 200 }`},
-	"log":    {fault: `fault "flood" { what = "log"  rate = 20000  for = "4s"  bytes = 200  times = 1 }`},
+	"events": {fault: `fault "flood" { what = "events"  rate = 10000  for = "3s" }`},
+	"lines":  {fault: `fault "flood" { what = "lines"  rate = 10000  for = "3s"  bytes = 200 }`},
+	"log":    {fault: `fault "flood" { what = "log"  rate = 10000  for = "3s"  bytes = 200  times = 1 }`},
 	"stderr": {fault: `fault "flood" { what = "stderr"  bytes = 67108864  times = 1 }`},
 }
 

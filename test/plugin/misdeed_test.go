@@ -56,9 +56,9 @@ var misdeeds = map[string]misdeed{
 	"component": {fault: `fault "mistake" { what = "component" }`, runsOut: true, status: "failed", code: "UNKNOWN", want: told{"could not watch the operation", "is not known", findOut}},
 
 	"breakdown":   {fault: `fault "panic" { call = "deploy" }`, status: "rolled_back", code: "PLUGIN_BUG", want: told{"component web: deploy: panic in Deploy: the plugin's log has the stack", author}},
-	"hang-deploy": {fault: `fault "hang" { call = "deploy" }`, runsOut: true, status: "rolled_back", code: "PROGRESS_DEADLINE", want: told{"deploying took longer than 6s", patient}},
+	"hang-deploy": {fault: `fault "hang" { call = "deploy" }`, runsOut: true, status: "rolled_back", code: "PROGRESS_DEADLINE", want: told{"deploying took longer than 15s", patient}},
 	"hang-watch":  {fault: `fault "hang" { call = "watch" }`, runsOut: true, status: "failed", code: "UNKNOWN", want: told{"could not watch the operation", "nothing was undone", findOut}},
-	"hang-probe":  {fault: `fault "hang" { call = "probe" }`, runsOut: true, status: "failed", code: "UNKNOWN", want: told{"deploying took longer than 6s", "Probe", "nothing was undone", findOut}},
+	"hang-probe":  {fault: `fault "hang" { call = "probe" }`, runsOut: true, status: "failed", code: "UNKNOWN", want: told{"deploying took longer than 15s", "Probe", "nothing was undone", findOut}},
 	"crash":       {fault: `fault "crash" { after_events = 2  times = 2 }`, status: "completed", effects: 1},
 }
 
@@ -73,7 +73,7 @@ func (m misdeed) hcl() string {
 func (m misdeed) timeouts() map[string]string {
 	limit := "60s"
 	if m.runsOut {
-		limit = "6s"
+		limit = "15s"
 	}
 	return map[string]string{"preparing": limit, "deploying": limit, "verifying": limit, "rolling_back": limit}
 }
