@@ -107,6 +107,7 @@ var brokenPlugins = []broken{
 	{caught: "rollback to empty removes", rule: "keep", says: "left after the rollback to nothing", also: []string{"inventory"}},
 	{caught: "inventory", rule: "unlisted", says: "of-somebody-else"},
 	{caught: "state changed in between refused", rule: "expected", says: "on a state that changed"},
+	{caught: "state changed in between refused", rule: "blameless", says: "who changed it"},
 	{caught: "snapshot that is stale refused", rule: "stale", says: "whose content is gone"},
 	{caught: "plan changes nothing", rule: "planner", says: "after Plan"},
 	{caught: "old handle version", rule: "newest", says: "previous version"},

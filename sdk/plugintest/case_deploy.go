@@ -143,11 +143,11 @@ func stateChanged(b *bench) {
 	_, err := b.client.Deploy(b.ctx(), sdk.DeployRequest{
 		Operation: b.operation(sdk.OperationDeploy), Target: target, Release: release, ExpectedDigest: stale,
 	})
-	b.wantRefused("Deploy on a state that changed", err, sdk.Aborted, sdk.ReasonStateChanged)
+	b.wantChanged("Deploy on a state that changed", err)
 	_, err = b.client.Rollback(b.ctx(), sdk.RollbackRequest{
 		Operation: b.operation(sdk.OperationRollback), Target: target, Snapshot: before.Snapshot, ExpectedDigest: stale,
 	})
-	b.wantRefused("Rollback on a state that changed", err, sdk.Aborted, sdk.ReasonStateChanged)
+	b.wantChanged("Rollback on a state that changed", err)
 	b.equal("observed digest after the refusal", now, b.observed())
 	r := &run{target: target, operation: b.operation(sdk.OperationDeploy), release: &release}
 	request := r.deployRequest()
@@ -156,6 +156,16 @@ func stateChanged(b *bench) {
 		b.Fatalf("Deploy on the state that is expected: %v", err)
 	}
 	b.finish(r)
+}
+
+// wantChanged wants a refusal that names what changed, and who changed it.
+func (b *bench) wantChanged(what string, err error) {
+	b.Helper()
+	b.wantRefused(what, err, sdk.Aborted, sdk.ReasonStateChanged)
+	var answer *sdk.Error
+	if errors.As(err, &answer) && (answer.Resource == "" || answer.By == "") {
+		b.Errorf("%s: want the object in resource (%q) and who changed it in by (%q), \"unknown\" where nobody can tell", what, answer.Resource, answer.By)
+	}
 }
 
 func oldHandle(b *bench) {

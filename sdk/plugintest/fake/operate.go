@@ -92,7 +92,11 @@ func (p *platform) accept(o sdk.Operation, t sdk.Target, want *content, expected
 		now = observed(live)
 	}
 	if expected != "" && expected != now && !p.breaks("expected") {
-		return sdk.Handle{}, sdk.Errorf(sdk.Aborted, sdk.ReasonStateChanged, "file: the live state is %s, not %s", now, expected)
+		changed := sdk.StateChanged("file", "", "file: the live state is %s, not %s", now, expected)
+		if p.breaks("blameless") {
+			changed.By = ""
+		}
+		return sdk.Handle{}, changed
 	}
 	s.Installation, s.Target, s.Last = p.installation, t, o.ID
 	s.Target.Spec = nil

@@ -5,6 +5,7 @@ package fake
 // is found by one case of the conformance suite.
 var breakable = map[string]string{
 	// Where the platform itself is to blame.
+	"blameless":  "does not say who changed what runs",
 	"blind":      "tells no drift",
 	"denial":     "says of every operation that it was not started",
 	"diff":       "shows a secret in the diff of a plan",
