@@ -42,8 +42,15 @@ func TestSecretsAreNowhere(t *testing.T) {
 	h.Sicken("web", "v2")
 	second = h.Ended(second.ID)
 
+	// One that gives its secrets away, and fails with that as its last words.
+	third := h.DeployRequest(apiv1.StartRequest{
+		Name: "shop", Version: "v2",
+		Configuration: json.RawMessage(`{"command":["/bin/sh","-c","echo \"the password is $PASSWORD\"; echo \"key=$API_KEY\" >&2; exit 3"],"env":{"API_KEY":"` + ofTheRequest + `"}}`),
+	})
+	h.Ended(third.ID)
+
 	said := map[string]string{"host.log": h.Read("host.log")}
-	for _, id := range []string{first.ID, second.ID} {
+	for _, id := range []string{first.ID, second.ID, third.ID} {
 		for _, path := range []string{"", "/events", "/runs", "/timeline", "/releases", "/snapshots", "/evidence", "/logs", "/rollback-candidates"} {
 			path = "/api/v1/deployments/" + id + path
 			said[path] = got(t, h, path)
@@ -93,6 +100,9 @@ func TestSecretsAreNowhere(t *testing.T) {
 				}
 			}
 		}
+	}
+	if told := said["/api/v1/deployments/"+third.ID+"/evidence"]; !strings.Contains(told, "[sensitive]") || !strings.Contains(told, "EXITED") {
+		t.Errorf("what it gave away is not what was taken out: %s", told)
 	}
 	if !strings.Contains(whole, "API_KEY") || !strings.Contains(whole, "CHECK_FAILED") || refused.Status != 422 {
 		t.Errorf("what was looked at is not whole: a refusal %d: %s", refused.Status, refused.Body)
