@@ -146,7 +146,7 @@ func TestNoSocket(t *testing.T) {
 				if err == nil {
 					t.Error("it ended as if all were well")
 				}
-			case <-time.After(20 * time.Second):
+			case <-time.After(time.Minute):
 				_ = command.Process.Kill()
 				t.Fatal("it did not end")
 			}

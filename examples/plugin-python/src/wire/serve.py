@@ -118,7 +118,12 @@ async def serve(make, description) -> int:
         return 1
     key, pem, der = certificate()
     path = socket_path()
-    server.add_secure_port("unix:" + path, grpc.ssl_server_credentials([(key, pem)], client, require_client_auth=True))
+    credentials = grpc.ssl_server_credentials([(key, pem)], client, require_client_auth=True)
+    try:
+        server.add_secure_port("unix:" + path, credentials)
+    except RuntimeError as error:
+        log.error("make a socket in PLUGIN_UNIX_SOCKET_DIR", extra={"with": {"path": path, "error": str(error)}})
+        return 1
     await server.start()
     encoded = base64.b64encode(der).decode().rstrip("=")
     os.write(1, f"1|1|unix|{path}|grpc|{encoded}\n".encode())
