@@ -21,7 +21,7 @@ import (
 // floods are what a plugin pours out, and the most that a host may grow by.
 var floods = map[string]func(context.Context, sdk.Platform) error{
 	"1 GiB of stderr": func(ctx context.Context, p sdk.Platform) error {
-		written, err := probe(ctx, p, fmt.Sprint("write ", 1<<30))
+		written, err := probe(ctx, p, fmt.Sprint("write ", (1<<30)/slower))
 		if err == nil && written != "all" {
 			err = errors.New(written)
 		}
@@ -29,7 +29,7 @@ var floods = map[string]func(context.Context, sdk.Platform) error{
 	},
 	"500,000 events": func(ctx context.Context, p sdk.Platform) error {
 		seen := 0
-		err := p.Watch(ctx, sdk.WatchRequest{Target: sdk.Target{Component: "500000"}}, func(events ...sdk.Event) error {
+		err := p.Watch(ctx, sdk.WatchRequest{Target: sdk.Target{Component: fmt.Sprint(500_000 / slower)}}, func(events ...sdk.Event) error {
 			seen += len(events)
 			return nil
 		})
