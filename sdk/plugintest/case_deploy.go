@@ -179,10 +179,10 @@ func oldHandle(b *bench) {
 		return
 	}
 	r.handle = b.config.OldHandle(r.handle)
-	b.follow(r, ignore)
-	if r.outcome.Result != sdk.ResultSucceeded {
-		b.Errorf("Watch with a handle of the previous version: %+v", r.outcome)
+	if err := b.watch(b.ctx(), r, nil, ignore); err != nil {
+		b.Fatalf("Watch with a handle of the previous version: %v", err)
 	}
+	b.succeeded("Watch with a handle of the previous version", r)
 	recovery, err := b.client.Recover(b.ctx(), r.recoverRequest())
 	if err != nil || recovery.Status != sdk.RecoverFinished {
 		b.Errorf("Recover with a handle of the previous version: %+v %v", recovery, err)
