@@ -4,14 +4,13 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	goversion "go/version"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"regexp"
 	"strings"
 	"time"
-
-	goversion "go/version"
 
 	"golang.org/x/mod/modfile"
 	"golang.org/x/mod/module"
