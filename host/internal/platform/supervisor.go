@@ -77,16 +77,23 @@ func NewSupervisor(config SupervisorConfig) (*Supervisor, error) {
 				return
 			}
 		}
-		s.prune()
+		s.prune(0)
 	})
 	return s, nil
 }
 
 // prune removes the private copies that no platform runs. Where a platform has
-// none, nothing is removed: an old copy may be the good one.
-func (s *Supervisor) prune() {
+// none, nothing is removed: an old copy may be the good one. Nor is it while more
+// than that many upgrades are under way, which may go back; they prune themselves.
+func (s *Supervisor) prune(upgrades int) {
 	s.changing.Lock()
 	defer s.changing.Unlock()
+	s.mu.Lock()
+	others := len(s.upgrading) > upgrades
+	s.mu.Unlock()
+	if others {
+		return
+	}
 	pins := make([]Pin, 0, len(s.names))
 	for _, name := range s.names {
 		pin := s.keepers[name].running()

@@ -103,7 +103,7 @@ func (u *upgrade) carryOut() error {
 		u.result.Platforms = append(u.result.Platforms, c.keeper.spec.Name)
 	}
 	u.supervisor.log.Info("plugin upgraded", "plugin", u.result.Plugin, "from", u.result.FromVersion, "to", u.result.ToVersion)
-	u.supervisor.prune()
+	u.supervisor.prune(1)
 	return nil
 }
 

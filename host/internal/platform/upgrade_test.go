@@ -3,6 +3,8 @@ package platform_test
 import (
 	"context"
 	"errors"
+	"os"
+	"path/filepath"
 	"strings"
 	"sync"
 	"testing"
@@ -42,6 +44,9 @@ func running(t *testing.T, s *platform.Supervisor) []string {
 	}
 	return versions
 }
+
+// copyOf is the private copy of the binary with that checksum.
+func (h *house) copyOf(sum string) string { return filepath.Join(h.dir, "plugins", sum, "fault") }
 
 // neverTwo checks that no two processes drove one platform at a time.
 func (h *house) neverTwo() {
@@ -97,6 +102,9 @@ func TestUpgrade(t *testing.T) {
 	}
 	if _, err := probe(t.Context(), await(t, s), ""); err != nil {
 		t.Error(err)
+	}
+	if _, err := os.Stat(h.copyOf(before.SHA256)); !errors.Is(err, os.ErrNotExist) {
+		t.Errorf("the old copy is left: %v", err)
 	}
 	if strings.Contains(h.log.String(), "starts again") {
 		t.Errorf("it counts as a failure:\n%s", h.log)
@@ -222,6 +230,7 @@ func TestUpgradeAlone(t *testing.T) {
 	h.hold.Times = platform.Times{Settle: time.Hour}
 	s := h.supervise()
 	await(t, s)
+	before := s.States()[0]
 	h.bring("1.2.4")
 	hasty, cancel := context.WithCancel(t.Context())
 	var upgraded sync.WaitGroup
@@ -233,6 +242,9 @@ func TestUpgradeAlone(t *testing.T) {
 		state := s.States()[0]
 		return state.Phase == platform.Ready && state.Version == "1.2.4"
 	})
+	if _, err := os.Stat(h.copyOf(before.SHA256)); err != nil {
+		t.Errorf("there is nothing to go back to: %v", err)
+	}
 	for what, err := range map[string]error{
 		"Restart": s.Restart("one"), "Upgrade": second(s.Upgrade(t.Context(), "fault")),
 	} {
