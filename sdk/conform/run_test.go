@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"fmt"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -11,6 +12,7 @@ import (
 	"testing"
 
 	"github.com/apm-deploy/apm/sdk/conform"
+	"github.com/apm-deploy/apm/sdk/plugintest/fake"
 )
 
 // run runs the command.
@@ -96,6 +98,24 @@ func TestBrokenPluginIsNamed(t *testing.T) {
 	checkJUnit(t, document, 3, 1, 0)
 	if !regexp.MustCompile(`<testcase name="` + broken + `" [^>]*>\s*<failure message="[^"]+`).Match(document) {
 		t.Errorf("JUnit XML does not name it:\n%s", document)
+	}
+}
+
+// A plugin that starts and then contradicts itself fails a case: its file cannot be
+// read by such a schema, and that is no mistake of who wrote the file.
+func TestPluginThatContradictsItself(t *testing.T) {
+	t.Parallel()
+	variant := filepath.Join(t.TempDir(), "variant")
+	if err := fake.Vary(os.Args[0], variant, fake.Variant{Schema: "contradicts"}); err != nil {
+		t.Fatal(err)
+	}
+	binary := plugin(t, "apm-plugin-contradicts")
+	executable(t, binary, fmt.Sprintf("#!/bin/sh\nexport APM_TEST_FAKE=1\nexec %q\n", variant))
+	beside(t, binary, "conform.hcl", fakeFile(""))
+	code, stdout, stderr := run(t.Context(), binary, "--run", "^describe")
+	if code != conform.ExitFailed || stderr != "" || !row("describe before configure", "failed").MatchString(stdout) ||
+		!strings.Contains(stdout, "schema of config: attribute \"root\": the name stands twice") {
+		t.Errorf("exit %d, %s%s", code, stdout, stderr)
 	}
 }
 

@@ -82,7 +82,8 @@ func TestBinariesThatDoNotStart(t *testing.T) {
 		"ends at once":      {put("ends", "#!/bin/sh\necho no such key >&2\nexit 7\n", 0o700), "exit before the handshake: exit status 7\nits log:\nno such key\nis it a plugin?"},
 		"says hello":        {put("hello", "#!/bin/sh\necho hello\n", 0o700), `the first line on standard output is "hello"`},
 		"a broken greeting": {put("broken", "#!/bin/sh\necho '1|1|unix|/x|grpc|!'\n", 0o700), "read certificate of handshake line"},
-		"another protocol":  {put("older", "#!/bin/sh\necho '1|9|unix|/x|grpc|AA'\n", 0o700), `the first line on standard output is "1|9|unix|/x|grpc|AA"`},
+		"a flood":           {put("flood", "#!/bin/sh\nprintf '%09999d\\n'\n", 0o700), `the first line on standard output is "` + strings.Repeat("0", 100) + `…"`},
+		"another protocol":  {put("older", "#!/bin/sh\necho '1|9|unix|/x|grpc|AA'\n", 0o700), "the plugin speaks version 9 of the plugin protocol, this suite version 1: build it with"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

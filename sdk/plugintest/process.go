@@ -226,8 +226,11 @@ func copyOutput(to io.Writer, from io.Reader, first chan<- string) {
 // readHandshake reads "1|1|unix|SOCKET|grpc|CERTIFICATE".
 func (p *Process) readHandshake() (socket string, err error) {
 	parts := strings.Split(p.Line, "|")
-	if len(parts) != 6 || parts[0] != "1" || parts[1] != "1" || parts[2] != "unix" || parts[4] != "grpc" {
-		return "", fmt.Errorf("the first line on standard output is %q, not 1|1|unix|SOCKET|grpc|CERTIFICATE", p.Line)
+	if len(parts) == 6 && parts[0] == "1" && parts[1] != "1" {
+		return "", fmt.Errorf("the plugin speaks version %s of the plugin protocol, this suite version 1: build it with an SDK of this version, or take the suite of its own", oneLine(parts[1]))
+	}
+	if len(parts) != 6 || parts[0] != "1" || parts[2] != "unix" || parts[4] != "grpc" {
+		return "", fmt.Errorf("the first line on standard output is %q, not 1|1|unix|SOCKET|grpc|CERTIFICATE", clip(p.Line))
 	}
 	der, err := base64.RawStdEncoding.DecodeString(parts[5])
 	if err != nil {
@@ -237,6 +240,15 @@ func (p *Process) readHandshake() (socket string, err error) {
 		return "", fmt.Errorf("read certificate of handshake line: %w", err)
 	}
 	return parts[3], nil
+}
+
+// clip shortens a line for a message.
+func clip(line string) string {
+	const longest = 100
+	if len(line) > longest {
+		line = line[:longest] + "…"
+	}
+	return line
 }
 
 // Client returns the platform.
