@@ -66,6 +66,7 @@ build: check-go first-build-takes-long ## Build apm, the plugins and the example
 	$(GO_BUILD) -ldflags '$(LDFLAGS)' -o bin/plugins/apm-plugin-process ./plugins/process
 	cp plugins/process/conform.hcl bin/plugins/conform.hcl
 	$(GO_BUILD) -ldflags '$(LDFLAGS)' -o bin/test/apm-plugin-fake ./sdk/cmd/apm-plugin-fake
+	cp sdk/cmd/apm-plugin-fake/conform.hcl bin/test/apm-plugin-fake.conform.hcl
 	cd examples/plugin-symlink && GOWORK=off $(GO_BUILD) -ldflags '$(LDFLAGS)' -o ../../bin/test/apm-plugin-symlink .
 	@if [ -d examples/my-app ]; then set -e; for v in v1.9.0 v2.0.0; do set -x; \
 		$(GO_BUILD) -ldflags "$(LDFLAGS) -X main.version=$$v" -o bin/my-app/$$v/server ./examples/my-app; \

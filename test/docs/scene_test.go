@@ -50,7 +50,9 @@ func newScene(t *testing.T) *scene {
 		quick := strings.NewReplacer(`"10s"`, `"1s"`, `"3s"`, `"300ms"`)
 		h.Write(name, quick.Replace(s.ports.Replace(string(content))))
 	}
-	for _, name := range []string{"apm", "plugins/apm-plugin-process", "my-app/v1.9.0/server", "my-app/v2.0.0/server"} {
+	for _, name := range []string{
+		"apm", "plugins/apm-plugin-process", "my-app/v1.9.0/server", "my-app/v2.0.0/server", "test/apm-plugin-fake", "test/apm-plugin-fake.conform.hcl",
+	} {
 		harness.CopyProgram(t, harness.Binary(t, name), h.Path("bin/"+name))
 	}
 	conform, err := os.ReadFile(filepath.Join(root, "bin/plugins/conform.hcl"))

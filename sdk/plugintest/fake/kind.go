@@ -1,5 +1,7 @@
 package fake
 
+import "slices"
+
 // The kinds of faults.
 const (
 	kindRefuse   = "refuse"
@@ -107,6 +109,18 @@ var kinds = map[string]kindRules{
 	kindNoise:    {uses: with(occasion, "call", "message"), calls: []string{callStart}, fallback: callStart},
 	kindBreak:    {uses: []string{"rule"}, needs: []string{"rule"}},
 }
+
+// Kinds returns the kinds of faults, and the words of the attribute what of each.
+func Kinds() map[string][]string {
+	all := make(map[string][]string, len(kinds))
+	for name, rules := range kinds {
+		all[name] = slices.Clone(rules.what)
+	}
+	return all
+}
+
+// Calls returns the calls in which faults strike.
+func Calls() []string { return slices.Clone(everywhere) }
 
 // everywhere is all calls, the start included.
 var everywhere = sortedKeys(calls)

@@ -47,14 +47,15 @@ func (f *faults) recall() error {
 }
 
 // Main is the main function of the fake's binary, and returns its exit code. Faults
-// of the start strike before it serves.
-//
-//	APM-PLUGIN-FAKE vary OUT '{"version": "0.2.0", "faults": {"crash": {"call": "start"}}}'
-//
-// writes a [Variant] of the binary instead.
+// of the start strike before it serves. With arguments it does something by hand.
 func Main() int {
-	if len(os.Args) == 4 && os.Args[1] == "vary" {
-		return vary(os.Args[2], os.Args[3], os.Stderr)
+	done, err := byHand(os.Args[1:], os.Stdout)
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		return 1
+	}
+	if done {
+		return 0
 	}
 	process = true
 	v, err := own()
@@ -92,20 +93,4 @@ func begin(v Variant, stdout, stderr io.Writer) error {
 		fmt.Fprintln(stdout, message)
 	}
 	return f.befall(context.Background(), m)
-}
-
-func vary(out, text string, stderr io.Writer) int {
-	var v Variant
-	err := json.Unmarshal([]byte(text), &v)
-	if err == nil {
-		var self string
-		if self, err = os.Executable(); err == nil {
-			err = Vary(self, out, v)
-		}
-	}
-	if err != nil {
-		fmt.Fprintln(stderr, err)
-		return 1
-	}
-	return 0
 }
