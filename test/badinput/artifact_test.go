@@ -108,7 +108,7 @@ func artifacts(t *testing.T, w *world) {
 			defer gone(t, w.Path(app))
 			changed := w.nothing(t)
 			r := w.CLI("deploy", "start", "--name", "bad", "--version", "v1")
-			refused(t, r, 1, told{"component.web.spec.artifact: artifact \"" + path + "\"", c.wrong, `build version "v1" again, or correct artifact`})
+			refused(t, r, 1, told{app + ":4:18: artifact: artifact \"" + path + "\"", c.wrong, `build version "v1" again, or correct artifact`})
 			if c.entry != "" {
 				told{`entry "` + c.entry + `"`, c.wrong, "build"}.in(t, r.Stderr)
 			}

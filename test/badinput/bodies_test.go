@@ -69,7 +69,7 @@ func bodies(t *testing.T, w *world) {
 		"platform of none":       {start(`{"name":"unheard","version":"v1","environment":"test","platform":"procss","configuration":{"command":["/bin/true"]}}`), 422, told{"body.platform", `"procss"`, `did you mean "process"?`}},
 		"unknown application":    {start(`{"name":"unheard","version":"v1","environment":"test"}`), 422, told{"body.configuration.command", `missing "command"`, "write applications/unheard.hcl, starting from applications/shop.hcl"}},
 		"application mistyped":   {start(`{"name":"shp","version":"v1","environment":"test"}`), 422, told{"body.configuration.command", `application "shp" is not known`, `did you mean "shop"?`}},
-		"artifact not there":     {start(`{"name":"shop","version":"v9","environment":"test"}`), 422, told{"component.web.spec.artifact", "artifacts/v9\" does not exist", `build version "v9" again, or correct artifact`}},
+		"artifact not there":     {start(`{"name":"shop","version":"v9","environment":"test"}`), 422, told{"applications/shop.hcl:", "artifacts/v9\" does not exist", `build version "v9" again, or correct artifact`}},
 		"unknown spec key":       {with(`"configuration":{"replicaz":2}`), 422, told{"body.configuration.replicaz", `unknown key "replicaz"`, `did you mean "replicas"?`}},
 		"wrong spec type":        {with(`"configuration":{"replicas":"many"}`), 422, told{"body.configuration.replicas", `wrong type for "replicas"`, "write a number"}},
 		"spec is a text":         {with(`"configuration":"x"`), 422, told{"body.configuration", "object", "{"}},

@@ -131,6 +131,7 @@ func (w *work) spec(vars scope, c component, platform string, layers []*body, co
 	if w.ps.count() > before {
 		return nil, nil
 	}
+	w.specs[c.name] = o
 	raw, err := o.json()
 	if err != nil {
 		return nil, fmt.Errorf("encode spec of component %q: %w", c.name, err)

@@ -10,6 +10,7 @@ import (
 	"strings"
 
 	"github.com/apm-deploy/apm/host/internal/deployment"
+	"github.com/apm-deploy/apm/sdk/diag"
 	"github.com/apm-deploy/apm/sdk/schema"
 )
 
@@ -28,6 +29,7 @@ type work struct {
 	asked, fill string
 	filled      bool // a component took fill
 	schemas     map[string]schema.Schema
+	specs       map[string]*object // by component
 }
 
 // Define returns what a request asks for, complete and frozen, and warnings. The
@@ -36,13 +38,41 @@ type work struct {
 // *deployment.Error Invalid with the place of each problem; a platform that is
 // not ready is Unavailable.
 func (a *Applications) Define(ctx context.Context, req deployment.Request, last *deployment.Definition) (deployment.Definition, []deployment.Problem, error) {
+	return a.work(ctx, req, last).all()
+}
+
+// Locate turns what a plugin said of a component's spec into problems with file,
+// line and column, or with the field of the request: the definition that Define
+// made of the same. Empty where that cannot be read any more.
+func (a *Applications) Locate(ctx context.Context, req deployment.Request, last *deployment.Definition, component string, found diag.Diagnostics) []deployment.Problem {
+	w := a.work(ctx, req, last)
+	if _, _, err := w.all(); err != nil || w.specs[component] == nil {
+		return nil
+	}
+	ps := &problems{secrets: w.ps.secrets, shown: w.ps.shown}
+	ps.addDiagnostics(w.specs[component], found)
+	located := make([]deployment.Problem, 0, len(ps.list))
+	for _, p := range ps.list {
+		located = append(located, ps.redact(p))
+	}
+	return located
+}
+
+func (a *Applications) work(ctx context.Context, req deployment.Request, last *deployment.Definition) *work {
+	return &work{
+		Applications: a, ctx: ctx, req: req, last: last, ps: &problems{}, asked: req.Platform,
+		schemas: map[string]schema.Schema{}, specs: map[string]*object{},
+	}
+}
+
+// all makes the whole definition.
+func (w *work) all() (deployment.Definition, []deployment.Problem, error) {
 	none := deployment.Definition{}
-	w := &work{Applications: a, ctx: ctx, req: req, last: last, ps: &problems{}, asked: req.Platform, schemas: map[string]schema.Schema{}}
 	if err := w.checkRequest(); err != nil {
 		return none, nil, err
 	}
-	w.known = a.scan(ctx)
-	if err := ctx.Err(); err != nil {
+	w.known = w.scan(w.ctx)
+	if err := w.ctx.Err(); err != nil {
 		return none, nil, fmt.Errorf("read application files: %w", err)
 	}
 	if err := w.findApplication(); err != nil {

@@ -12,11 +12,11 @@ import (
 
 // PlanStart says what a start would do, and changes nothing.
 func (e *Engine) PlanStart(ctx context.Context, request deployment.Request) (deployment.Plan, error) {
-	definition, err := e.define(ctx, request)
+	definition, places, err := e.define(ctx, request)
 	if err != nil {
 		return deployment.Plan{}, err
 	}
-	d, blobs, err := e.resolve(ctx, definition)
+	d, blobs, err := e.resolve(ctx, definition, places)
 	if err != nil {
 		return deployment.Plan{}, err
 	}

@@ -6,6 +6,7 @@ import (
 
 	"github.com/apm-deploy/apm/host/internal/deployment"
 	"github.com/apm-deploy/apm/sdk"
+	"github.com/apm-deploy/apm/sdk/diag"
 )
 
 // Store is the history as the engine needs it.
@@ -45,6 +46,9 @@ type Platforms interface {
 // Definitions makes a request into a complete definition.
 type Definitions interface {
 	Define(ctx context.Context, request deployment.Request, last *deployment.Definition) (deployment.Definition, []deployment.Problem, error)
+	// Locate says where in the file or in the request that stands which a plugin
+	// speaks of. Empty: nobody knows.
+	Locate(ctx context.Context, request deployment.Request, last *deployment.Definition, component string, found diag.Diagnostics) []deployment.Problem
 }
 
 // Checker asks the health questions that the host asks itself.

@@ -10,7 +10,7 @@ import (
 )
 
 // resolve freezes each component into a release.
-func (e *Engine) resolve(ctx context.Context, definition deployment.Definition) (*deployment.Deployment, []deployment.Blob, error) {
+func (e *Engine) resolve(ctx context.Context, definition deployment.Definition, places locate) (*deployment.Deployment, []deployment.Blob, error) {
 	d := &deployment.Deployment{
 		ID: e.NewID(), Version: definition.Version, Definition: definition,
 		Target: deployment.Target{Application: definition.Application, Environment: definition.Environment},
@@ -27,7 +27,7 @@ func (e *Engine) resolve(ctx context.Context, definition deployment.Definition) 
 	var blobs []deployment.Blob
 	var problems []deployment.Problem
 	for _, c := range components {
-		release, found, err := e.resolveOne(ctx, d.Target, definition.Version, c, running[c.Name].Deployment)
+		release, found, err := e.resolveOne(ctx, d.Target, definition.Version, c, running[c.Name].Deployment, places)
 		if err != nil {
 			return nil, nil, err
 		}
@@ -78,7 +78,7 @@ func ordered(components []deployment.ComponentDefinition) ([]deployment.Componen
 
 // resolveOne freezes one component. What is wrong with its spec are problems.
 // runs is the deployment that it runs by now.
-func (e *Engine) resolveOne(ctx context.Context, target deployment.Target, version string, c deployment.ComponentDefinition, runs string) (sdk.Release, []deployment.Problem, error) {
+func (e *Engine) resolveOne(ctx context.Context, target deployment.Target, version string, c deployment.ComponentDefinition, runs string, places locate) (sdk.Release, []deployment.Problem, error) {
 	p, err := e.Platforms.Get(c.Platform)
 	if err != nil {
 		return sdk.Release{}, nil, err
@@ -90,7 +90,7 @@ func (e *Engine) resolveOne(ctx context.Context, target deployment.Target, versi
 	if err != nil {
 		return sdk.Release{}, nil, platformError(err, c.Platform, "resolve component "+c.Name)
 	}
-	return release, append(stepsProblem(p, c), problemsOf(diagnostics, c.Name)...), nil
+	return release, append(stepsProblem(p, c), places(c.Name, diagnostics)...), nil
 }
 
 // stepsProblem refuses steps of traffic that the platform cannot take, so that

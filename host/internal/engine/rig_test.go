@@ -15,6 +15,7 @@ import (
 	"github.com/apm-deploy/apm/host/internal/deployment"
 	"github.com/apm-deploy/apm/host/internal/engine"
 	"github.com/apm-deploy/apm/sdk"
+	"github.com/apm-deploy/apm/sdk/diag"
 )
 
 // rig is an engine on a real store before a fake world.
@@ -110,6 +111,10 @@ func (d definitions) Define(_ context.Context, r deployment.Request, _ *deployme
 		definition.Components = append(definition.Components, component)
 	}
 	return definition, nil, nil
+}
+
+func (definitions) Locate(context.Context, deployment.Request, *deployment.Definition, string, diag.Diagnostics) []deployment.Problem {
+	return nil
 }
 
 func newRig(t *testing.T) *rig {

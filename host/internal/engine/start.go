@@ -7,6 +7,7 @@ import (
 	"slices"
 
 	"github.com/apm-deploy/apm/host/internal/deployment"
+	"github.com/apm-deploy/apm/sdk/diag"
 )
 
 // Start accepts a deployment: all that can be validated is, each component is
@@ -17,11 +18,11 @@ func (e *Engine) Start(ctx context.Context, request deployment.Request, planned 
 	if d, err := e.repeated(ctx, key); d != nil || err != nil {
 		return d, err
 	}
-	definition, err := e.define(ctx, request)
+	definition, places, err := e.define(ctx, request)
 	if err != nil {
 		return nil, err
 	}
-	d, blobs, err := e.resolve(ctx, definition)
+	d, blobs, err := e.resolve(ctx, definition, places)
 	if err != nil {
 		return nil, err
 	}
@@ -57,19 +58,30 @@ func (e *Engine) repeated(ctx context.Context, key *deployment.IdempotencyKey) (
 	return d, storeError(err)
 }
 
+// locate says where that stands which a plugin speaks of.
+type locate func(component string, found diag.Diagnostics) []deployment.Problem
+
 // define makes the request complete, from its application's file or from what
 // was accepted last.
-func (e *Engine) define(ctx context.Context, request deployment.Request) (deployment.Definition, error) {
+func (e *Engine) define(ctx context.Context, request deployment.Request) (deployment.Definition, locate, error) {
 	var last *deployment.Definition
 	previous, err := e.Store.LastAccepted(ctx, request.Name)
 	switch {
 	case err == nil:
 		last = &previous.Definition
 	case !errors.Is(err, deployment.ErrNotFound):
-		return deployment.Definition{}, storeError(err)
+		return deployment.Definition{}, nil, storeError(err)
 	}
 	definition, _, err := e.Definitions.Define(ctx, request, last)
-	return definition, err
+	return definition, func(component string, found diag.Diagnostics) []deployment.Problem {
+		if len(found) == 0 {
+			return nil
+		}
+		if located := e.Definitions.Locate(ctx, request, last, component, found); len(located) == len(found) {
+			return located
+		}
+		return problemsOf(found, component)
+	}, err
 }
 
 // accept stores a new deployment with its first event and its audit record.
