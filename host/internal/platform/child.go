@@ -62,7 +62,7 @@ func newChild(command func() *exec.Cmd, relay *relay) (*child, error) {
 		return nil, errors.Join(fmt.Errorf("make pipe: %w", err), outRead.Close(), outWrite.Close())
 	}
 	return &child{
-		command: command, relay: relay, out: &firstLine{source: outRead}, errors: errRead,
+		command: command, relay: relay, out: &firstLine{source: slowly(outRead)}, errors: errRead,
 		writers:  []*os.File{outWrite, errWrite},
 		launched: make(chan struct{}), exited: make(chan struct{}), settled: make(chan struct{}),
 	}, nil

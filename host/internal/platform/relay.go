@@ -17,7 +17,7 @@ const (
 )
 
 // relay brings what a plugin writes to standard error into the host's log. It
-// always reads on: a plugin never waits for the log.
+// always reads on, no faster than maxPace: a plugin never waits for the log.
 type relay struct {
 	log     *slog.Logger // with plugin and platform
 	tail    *tail
@@ -33,7 +33,7 @@ func newRelay(log *slog.Logger, kept *tail) *relay {
 
 // run reads until the end.
 func (r *relay) run(source io.Reader) {
-	reader := bufio.NewReaderSize(source, 32<<10)
+	reader := bufio.NewReaderSize(&pace{source: source}, 32<<10)
 	var line []byte
 	for {
 		var cut int
