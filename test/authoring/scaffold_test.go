@@ -44,7 +44,7 @@ func TestFromNothingToARollback(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	h.Must(0, "plugin", "lock", "files")
+	h.Must(0, "plugin", "lock")
 	h.Start()
 
 	page := filepath.Join(root, "shop", "test", "web", "current", "index.html")

@@ -124,7 +124,7 @@ func TestNewWritesAnotherName(t *testing.T) {
 	if !filepath.IsAbs(p.Dir) {
 		t.Errorf("the directory %s is not absolute", p.Dir)
 	}
-	left := regexp.MustCompile(`apm-plugin-symlink|plugin-symlink|"symlink"|= symlink\b|symlink \{|example\.com/apm`)
+	left := regexp.MustCompile(`plugin-symlink|(plugin|platform) "symlink"|= "?symlink\b|symlink \{|example\.com/apm`)
 	for name, content := range own(files) {
 		if found := left.FindString(content); found != "" {
 			t.Errorf("%s has %q", name, found)

@@ -22,18 +22,19 @@ const (
 	exampleModule = "example.com/apm-plugin-" + exampleName
 )
 
-// block is the platform block named like the plugin, in HCL.
-var block = regexp.MustCompile(`(?m)^( *)` + exampleName + ` \{`)
+// quoted is the plugin's name as HCL has it, constant as Go has it.
+var (
+	quoted   = regexp.MustCompile(`"` + exampleName + `"`)
+	constant = regexp.MustCompile(`(?m)^(\s+Name += )"` + exampleName + `"$`)
+)
 
 // render returns the files of the module of a plugin by path, without api and sdk.
-// In prose and code the word symlink stands for what the example swaps; it is the
-// plugin's name in quotes, behind "apm-plugin-", in the Makefile's NAME and as the
-// name of a block.
+// The word symlink stands for what the example swaps, but behind "apm-plugin-", in
+// the Makefile's NAME, and where HCL or the Go constant has the plugin's name.
 func render(name, module string) (map[string][]byte, error) {
 	words := strings.NewReplacer(
 		exampleModule, module,
 		"apm-plugin-"+exampleName, "apm-plugin-"+name,
-		`"`+exampleName+`"`, `"`+name+`"`,
 		"NAME := "+exampleName, "NAME := "+name,
 	)
 	files := map[string][]byte{}
@@ -41,10 +42,11 @@ func render(name, module string) (map[string][]byte, error) {
 		text := words.Replace(string(file.Data))
 		switch path.Ext(file.Name) {
 		case ".hcl", ".md":
-			text = block.ReplaceAllString(text, "${1}"+name+" {")
+			text = quoted.ReplaceAllString(text, `"`+name+`"`)
 		case ".mod":
 			text = strings.ReplaceAll(text, "=> ../../", "=> ./"+modulesDir+"/")
 		case ".go":
+			text = constant.ReplaceAllString(text, `${1}"`+name+`"`)
 			// Another module path may come elsewhere in the order of imports.
 			formatted, err := format.Source([]byte(text))
 			if err != nil {
