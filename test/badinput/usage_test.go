@@ -22,7 +22,7 @@ func usageErrors(t *testing.T, w *world) {
 		"unknown command":            {line("deplyo list"), "apm", told{`"deplyo"`, "unknown command", `did you mean "deploy"?`}},
 		"unknown, far from any":      {line("frobnicate"), "apm", told{`"frobnicate"`, "unknown command", "apm --help"}},
 		"unknown subcommand":         {line("deploy lst"), "apm deploy", told{`"lst"`, "unknown command", `did you mean "list"?`}},
-		"unknown plugin command":     {line("plugin lck"), "apm plugin", told{`"lck"`, "unknown command", `did you mean "lock"?`}},
+		"unknown plugin command":     {line("plugin lck"), "apm plugin", told{`"lck"`, "unknown command", `did you mean "lock"`}},
 		"command with an escape":     {[]string{"\x1b[2J"}, "apm", told{`"\x1b[2J"`, "unknown command", "apm --help"}},
 		"unknown flag":               {line("deploy list --platfor x"), "apm deploy list", told{"--platfor", "unknown flag", "did you mean --platform?"}},
 		"unknown letter":             {line("deploy list -z"), "apm deploy list", told{"-z", "unknown shorthand flag", "--help"}},
