@@ -166,7 +166,7 @@ func TestPlatformIsTold(t *testing.T) {
 		t.Errorf("only %d keys: %+v", len(keys), keys)
 	}
 	reference := h.Must(0, "plugin", "inspect", "process", "--docs").Stdout
-	if alone := h.Must(0, "plugin", "inspect", h.Path("bin/plugins/apm-plugin-process"), "--docs").Stdout; alone != reference {
+	if alone := h.Must(0, "plugin", "inspect", h.Plugin, "--docs").Stdout; alone != reference {
 		t.Errorf("the binary alone tells\n%s\nwith a host it is\n%s", alone, reference)
 	}
 	for _, key := range keys {
