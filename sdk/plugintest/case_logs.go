@@ -63,8 +63,8 @@ func readLogs(b *bench) {
 		target = b.at("chatty", b.config.SpecChatty)
 	}
 	r := b.deploy(target)
+	last := b.settledTail(r)
 	all := b.lines(sdk.LogsRequest{Target: r.target, Handle: r.handle})
-	last := b.lines(sdk.LogsRequest{Target: r.target, Handle: r.handle, Tail: tailLines})
 	switch {
 	case len(last) > tailLines:
 		b.Errorf("Logs with a tail of %d: %d lines in all messages together", tailLines, len(last))
@@ -99,6 +99,23 @@ func readLogs(b *bench) {
 	if err := ends(b, "Logs that follow, after their context", followed); !errors.Is(err, context.Canceled) {
 		b.Errorf("Logs that follow, after their context: %v", err)
 	}
+}
+
+// settledTail reads a tail until the same comes twice: what a component wrote while
+// it came up may still be on its way.
+func (b *bench) settledTail(r *run) []sdk.LogLine {
+	b.Helper()
+	const looks = 50
+	var before []sdk.LogLine
+	for range looks {
+		tail := b.lines(sdk.LogsRequest{Target: r.target, Handle: r.handle, Tail: tailLines})
+		if n := len(tail); n > 0 && len(before) == n && before[n-1].Line == tail[n-1].Line {
+			return tail
+		}
+		before = tail
+		<-time.After(heartbeatForTests)
+	}
+	return before
 }
 
 // lines reads logs to their end.
