@@ -1,10 +1,15 @@
 package plugin_test
 
 import (
+	"bytes"
+	"context"
+	"encoding/json"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/apm-deploy/apm/test/harness"
 )
@@ -32,10 +37,16 @@ func conforms(t *testing.T, plugin, binary, file string) {
 		t.Fatal(err)
 	}
 	junit := h.Path("report.xml")
-	r := h.Run(harness.Command{
-		Arguments: []string{"plugin", "test", binary, "-o", "json", "--junit", junit},
-		Environ:   h.Environ("TMPDIR=" + tmp),
-	})
+	// Ended by an interrupt, it says which case did not end.
+	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Minute)
+	defer cancel()
+	cmd := exec.CommandContext(ctx, harness.Binary(t, "apm"), "plugin", "test", binary,
+		"-o", "json", "--junit", junit)
+	cmd.Env, cmd.Dir = h.Environ("TMPDIR="+tmp), h.Home
+	cmd.Cancel, cmd.WaitDelay = func() error { return cmd.Process.Signal(os.Interrupt) }, time.Minute
+	var stdout, stderr bytes.Buffer
+	cmd.Stdout, cmd.Stderr = &stdout, &stderr
+	ended := cmd.Run()
 	var report struct {
 		File   string `json:"file"`
 		Plugin struct {
@@ -47,19 +58,25 @@ func conforms(t *testing.T, plugin, binary, file string) {
 			Name     string   `json:"name"`
 			Status   string   `json:"status"`
 			Messages []string `json:"messages"`
+			Log      string   `json:"log"`
 		} `json:"cases"`
 	}
-	h.JSON(r, &report)
-	if r.Code != 0 || report.Failed > 0 || report.Passed < 40 || report.Plugin.Name != plugin || filepath.Base(report.File) != file {
-		t.Errorf("%d passed, %d failed, with %q: %s", report.Passed, report.Failed, report.File, r)
+	if err := json.Unmarshal(stdout.Bytes(), &report); err != nil {
+		t.Fatalf("%v, %v: %s%s", ended, err, &stdout, &stderr)
+	}
+	if ended != nil || report.Failed > 0 || report.Passed < 40 || report.Plugin.Name != plugin || filepath.Base(report.File) != file {
+		t.Errorf("%v, %d passed, %d failed, with %q:\n%s", ended, report.Passed, report.Failed, report.File, &stderr)
 	}
 	for _, c := range report.Cases {
+		if c.Status == "failed" {
+			t.Errorf("%s: the plugin's log:\n%s", c.Name, c.Log)
+		}
 		why := strings.Join(c.Messages, " ")
 		if c.Status == "skipped" && !strings.Contains(why, "within this process") && !strings.Contains(why, "the plugin has ") {
 			t.Errorf("%s is skipped: %s", c.Name, why)
 		}
-		if !strings.Contains(r.Stderr, "\n"+c.Name+" ") {
-			t.Errorf("%s is not in the table on standard error:\n%s", c.Name, r.Stderr)
+		if !strings.Contains(stderr.String(), "\n"+c.Name+" ") {
+			t.Errorf("%s is not in the table on standard error:\n%s", c.Name, &stderr)
 		}
 	}
 	if document, err := os.ReadFile(junit); err != nil || strings.Count(string(document), "<testcase ") != len(report.Cases) {
