@@ -15,7 +15,7 @@ import (
 // floods are more than anybody reads. Their figures are measured by the benchmarks;
 // here they are what they do to others: nothing.
 var floods = map[string]misdeed{
-	"events": {fault: `fault "flood" { what = "events"  rate = 10000  for = "3s" }`},
+	"events": {fault: `fault "flood" { what = "events"  rate = 10000  for = "3s"  resources = 50 }`},
 	"lines":  {fault: `fault "flood" { what = "lines"  rate = 10000  for = "3s"  bytes = 200 }`},
 	"log":    {fault: `fault "flood" { what = "log"  rate = 10000  for = "3s"  bytes = 200  times = 1 }`},
 	"stderr": {fault: `fault "flood" { what = "stderr"  bytes = 67108864  times = 1 }`},
