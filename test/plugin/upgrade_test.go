@@ -138,7 +138,7 @@ func TestBadUpgrade(t *testing.T) {
 			h.Write("apm.lock.hcl", strings.ReplaceAll(good, before.SHA256, sum))
 		}
 		r := h.Must(1, "plugin", "upgrade", "process")
-		told(append(bad.told, `plugin "process" was not upgraded`, "the old one, version "+before.Version+", stays in charge")).in(t, r.Stderr)
+		append(bad.told, `plugin "process" was not upgraded`, "the old one, version "+before.Version+", stays in charge").in(t, r.Stderr)
 		if now := running(h); now.PID != before.PID || now.SHA256 != before.SHA256 || now.State != "ready" {
 			t.Errorf("%s: it runs %+v", name, now)
 		}
