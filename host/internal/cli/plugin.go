@@ -16,9 +16,12 @@ import (
 func newPlugin(s *session) *cobra.Command {
 	return group(&cobra.Command{
 		Use:     "plugin",
-		Short:   "List, inspect, restart, upgrade, lock and test plugins",
-		Example: "  apm plugin list\n  apm plugin inspect process\n  apm plugin lock",
-	}, newPluginList(s), newPluginInspect(s), newPluginRestart(s), newPluginUpgrade(s), newPluginLock(s), newPluginTest(s), newPluginNew(s), newPluginSDK(s))
+		Short:   "List, inspect, restart, upgrade, lock, test and write plugins",
+		Example: "  apm plugin list\n  apm plugin inspect process\n  apm plugin lock\n  apm plugin new files",
+	},
+		newPluginList(s), newPluginInspect(s), newPluginRestart(s), newPluginUpgrade(s), newPluginLock(s),
+		newPluginTest(s), newPluginNew(s), newPluginSDK(s),
+	)
 }
 
 func newPluginList(s *session) *cobra.Command {
