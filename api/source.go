@@ -8,5 +8,5 @@ import "embed"
 // Source is the source of this module. `apm plugin new` gives it to authors of
 // plugins, who may have no other way to it; see host/internal/scaffold.
 //
-//go:embed go.mod go.sum *.go buf.gen.yaml buf.yaml client plugin v1
+//go:embed LICENSE go.mod go.sum *.go buf.gen.yaml buf.yaml client plugin v1
 var Source embed.FS

@@ -193,7 +193,14 @@ func TestNewFindsAWorkspace(t *testing.T) {
 func TestModulesAreTheTree(t *testing.T) {
 	t.Parallel()
 	_, files := written(t, scaffold.Plugin{Name: "files"})
+	license, err := os.ReadFile(filepath.Join(repository, "LICENSE"))
+	if err != nil {
+		t.Fatal(err)
+	}
 	for _, name := range []string{"api", "sdk"} {
+		if files[thirdParty+name+"/LICENSE"] != string(license) {
+			t.Errorf("%s does not come with the LICENSE of the repository", name)
+		}
 		want, got := map[string]string{}, map[string]string{}
 		for file, content := range tree(t, filepath.Join(repository, name)) {
 			want[file] = content
