@@ -61,6 +61,14 @@ func (p *Python) Release(version string, files map[string]string) {
 	}
 }
 
+// Link adds a link to the files of a version.
+func (p *Python) Link(version, name, to string) {
+	p.host.t.Helper()
+	if err := os.Symlink(to, p.host.Path(filepath.Join("sources", version, name))); err != nil {
+		p.host.t.Fatal(err)
+	}
+}
+
 // Define writes the file of an application whose only component, web, serves the
 // files of its version. more is HCL for the component.
 func (p *Python) Define(a Application, more string) {

@@ -2,7 +2,6 @@ package plugin_test
 
 import (
 	"fmt"
-	"strings"
 	"testing"
 	"time"
 
@@ -24,10 +23,16 @@ const goneAfter = 3 * time.Second
 // moments are points of a Deploy at which a host is killed.
 var moments = []func(h *harness.Host, id, component string){
 	func(h *harness.Host, id, _ string) { h.Await(id, 0, harness.Status("deploying")) },
-	func(h *harness.Host, id, component string) { h.Await(id, 0, harness.Type("operation.started", component)) },
+	func(h *harness.Host, id, component string) {
+		h.Await(id, 0, harness.Type("operation.started", component))
+	},
 	func(h *harness.Host, _, component string) { h.AwaitStarts(component, 1) },
-	func(h *harness.Host, id, component string) { h.Await(id, 0, harness.Type("candidate.ready", component)) },
-	func(h *harness.Host, id, component string) { h.Await(id, 0, harness.With("candidate.promoted", "percent", "50")) },
+	func(h *harness.Host, id, component string) {
+		h.Await(id, 0, harness.Type("candidate.ready", component))
+	},
+	func(h *harness.Host, id, component string) {
+		h.Await(id, 0, harness.With("candidate.promoted", "percent", "50"))
+	},
 }
 
 // killHost kills the host and fails the test unless all its plugins are gone soon.
@@ -82,41 +87,41 @@ func TestHostKilled(t *testing.T) {
 	}
 }
 
-// TestHostKilledInCall is the same while each plugin has a call that it does not
-// come back from, or, in Python, copies files.
+// TestHostKilledInCall is the same while the plugin has a call that it does not come
+// back from.
 func TestHostKilledInCall(t *testing.T) {
 	t.Parallel()
 	h := harness.New(t)
-	python := h.Python("www")
-	fake := h.Fake("fake", `  fault "hang" {
+	f := h.Fake("fake", `  fault "hang" {
     call  = "deploy"
     times = 1
   }`)
 	h.Versions("v1")
-	fake.Define(harness.Application{Name: "hangs", Bake: "50ms"}, harness.FakeComponent{Name: "web"})
-	files := map[string]string{}
-	for n := range 1000 {
-		files[fmt.Sprintf("%d.html", n)] = strings.Repeat("page", 10)
-	}
-	python.Release("v1", files)
-	python.Define(harness.Application{Name: "copies", Bake: "50ms"}, "")
+	f.Define(harness.Application{Name: "hangs", Bake: "50ms"}, harness.FakeComponent{Name: "web"})
 	h.Start()
-	hangs, copies := h.Deploy("hangs", "v1"), h.Deploy("copies", "v1")
-	for _, d := range []apiv1.Deployment{hangs, copies} {
-		h.Await(d.ID, 0, harness.Type("operation.started", "web"))
-	}
-	swapped := swaps(t, python.Component("copies")+"/current")
-	killHost(t, h, 3)
+	d := h.Deploy("hangs", "v1")
+	h.Await(d.ID, 0, harness.Type("operation.started", "web"))
+	killHost(t, h, 2)
 	h.Start()
-	for _, d := range []apiv1.Deployment{hangs, copies} {
-		if d = h.Ended(d.ID); d.Status != "completed" {
-			t.Errorf("%s ended %s: %s", d.Name, d.Status, d.Reason)
-		}
+	h.Ends(d.ID, harness.End{Status: "completed", Path: harness.Forward})
+	if got := f.Effects("hangs", "web"); len(got) != 1 {
+		t.Errorf("effects %v, want one", got)
 	}
-	if got := fake.Effects("hangs", "web"); len(got) != 1 {
-		t.Errorf("effects of the one whose Deploy hung: %v", got)
-	}
+}
+
+// TestHostKilledInPython is the same while the plugin in Python copies files.
+func TestHostKilledInPython(t *testing.T) {
+	t.Parallel()
+	w := newWebsite(t)
+	w.many("v1")
+	d := w.Deploy("site", "v1")
+	w.copies(t)
+	swapped := swaps(t, w.current())
+	killHost(t, w.Host, 2)
+	w.Start()
+	w.Ends(d.ID, harness.End{Status: "completed", Path: harness.Forward})
+	w.serves(t, "v1")
 	if got := swapped(); got != 1 {
-		t.Errorf("the link was swapped %d times, want once", got)
+		t.Errorf("the link was made %d times, want once", got)
 	}
 }

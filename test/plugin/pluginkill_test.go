@@ -151,7 +151,9 @@ func TestPluginKilled(t *testing.T) {
 		h.Define(harness.Application{Name: platform, Bake: "50ms", Components: []harness.Component{web[platform]}})
 		deployments[platform] = h.Deploy(platform, "v1").ID
 	})
-	each(func(platform string) { h.Ends(deployments[platform], harness.End{Status: "completed", Path: harness.Forward}) })
+	each(func(platform string) {
+		h.Ends(deployments[platform], harness.End{Status: "completed", Path: harness.Forward})
+	})
 	traffic := h.Traffic("web-"+platforms[0], web[platforms[0]].Listen)
 	each(func(platform string) {
 		c := web[platform]

@@ -53,6 +53,25 @@ func (w *website) serves(t *testing.T, version string) {
 	}
 }
 
+// many writes a version whose copy takes a while: most of it are links, which no disk
+// has to wait for.
+func (w *website) many(version string) {
+	w.platform.Release(version, pages(version))
+	for n := range 800 {
+		w.platform.Link(version, fmt.Sprintf("pages/%d.html", n), "about.html")
+	}
+}
+
+// copies waits until files are being copied for an operation.
+func (w *website) copies(t *testing.T) {
+	t.Helper()
+	copied := filepath.Join(w.platform.Component("site"), ".apm", "incoming", "*-[0-9]*", "pages", "*")
+	harness.Eventually(t, "files are copied", func() (bool, string) {
+		found, err := filepath.Glob(copied)
+		return len(found) > 0, fmt.Sprint(len(found), err)
+	})
+}
+
 // swaps counts how often a link is made anew from now on, as anybody sees it who
 // looks all the time.
 func swaps(t *testing.T, link string) (count func() int) {
@@ -166,21 +185,11 @@ func TestPythonKilled(t *testing.T) {
 	t.Parallel()
 	w := newWebsite(t)
 	w.platform.Release("v1", pages("v1"))
-	w.platform.Release("v2", pages("v2"))
-	for n := range 800 { // links, which no disk has to wait for
-		if err := os.Symlink("about.html", w.Path(fmt.Sprintf("sources/v2/pages/%d.html", n))); err != nil {
-			t.Fatal(err)
-		}
-	}
+	w.many("v2")
 	w.Deployed("site", "v1")
 	swapped := swaps(t, w.current())
 	d := w.Deploy("site", "v2")
-	w.Await(d.ID, 0, harness.Type("operation.started", "web"))
-	copied := filepath.Join(w.platform.Component("site"), ".apm", "incoming", "*", "pages")
-	harness.Eventually(t, "files are copied", func() (bool, string) {
-		found, err := filepath.Glob(filepath.Join(copied, "*"))
-		return len(found) > 0, fmt.Sprint(len(found), err)
-	})
+	w.copies(t)
 	killed := w.PlatformPID("www")
 	w.KillPlugin(killed)
 	if got := swapped(); got != 0 {

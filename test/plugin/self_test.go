@@ -33,7 +33,7 @@ func TestMain(m *testing.M) {
 		serveContradiction()
 		return
 	default:
-		os.Exit(serve.Main(plugins[name]))
+		os.Exit(serve.Main(plugins[name])) //nolint:forbidigo // this is main
 	}
 	flag.Parse()
 	if err := flag.Set("test.parallel", "4"); err != nil {
@@ -82,7 +82,9 @@ func program(t *testing.T, h *harness.Host, name, script string) (path string) {
 
 // contradiction is a plugin of somebody who does not use our SDK, which would have
 // refused its schema: in that, a name stands twice.
-type contradiction struct{ pluginv1.UnimplementedPlatformServer }
+type contradiction struct {
+	pluginv1.UnimplementedPlatformServer
+}
 
 // Describe tells the schema.
 func (contradiction) Describe(context.Context, *pluginv1.DescribeRequest) (*pluginv1.DescribeResponse, error) {
@@ -96,7 +98,9 @@ func (contradiction) Describe(context.Context, *pluginv1.DescribeRequest) (*plug
 }
 
 // served is the contradiction as go-plugin wants it.
-type served struct{ goplugin.NetRPCUnsupportedPlugin }
+type served struct {
+	goplugin.NetRPCUnsupportedPlugin
+}
 
 // GRPCServer registers the service.
 func (served) GRPCServer(_ *goplugin.GRPCBroker, s *grpc.Server) error {
