@@ -81,7 +81,7 @@ func TestConformance(t *testing.T) {
 	plugintest.Run(t, plugintest.Config{
 		Command:     []string{binary},
 		Plugin:      platform.Plugin(),
-		Platform:    fmt.Appendf(nil, `{"state_dir": %q, "keep": 3}`, root),
+		Platform:    fmt.Appendf(nil, `{"state_dir": %q, "keep": 1}`, root),
 		SpecV1:      spec.json(one),
 		SpecV2:      spec.json(two),
 		SpecBad:     []byte(`{"command": ["./run"], "replicas": 1000}`),

@@ -3,8 +3,10 @@ package plugintest
 import (
 	"context"
 	"crypto/rand"
+	"crypto/sha256"
 	"encoding/hex"
 	"errors"
+	"slices"
 	"strings"
 	"time"
 
@@ -19,8 +21,9 @@ type bench struct {
 	config Config
 	target sdk.Target // without version and spec
 	epoch  uint64
-	used   bool // something may have been deployed
-	ended  bool // the case is over, and what it deployed is removed
+	retain []string // digests of snapshots that the plugin is asked to keep, the newest first
+	used   bool     // something may have been deployed
+	ended  bool     // the case is over, and what it deployed is removed
 }
 
 func randomID() string {
@@ -143,7 +146,23 @@ func (b *bench) snapshot() sdk.SnapshotResult {
 	if err != nil {
 		b.Fatalf("Snapshot: %v", err)
 	}
+	b.wantBack(result.Snapshot)
 	return result
+}
+
+// wantBack has the operations that follow ask to keep what a snapshot needs, as the
+// host does.
+func (b *bench) wantBack(snapshot sdk.Snapshot) {
+	digest := snapshot.Digest
+	if digest == "" {
+		sum := sha256.Sum256(snapshot.State)
+		digest = hex.EncodeToString(sum[:])
+	}
+	if snapshot.Empty || slices.Contains(b.retain, digest) {
+		return
+	}
+	b.retain = append([]string{digest}, b.retain...)
+	b.retain = b.retain[:min(len(b.retain), sdk.MaxRetain)]
 }
 
 func (b *bench) observed() string {

@@ -101,7 +101,9 @@ var brokenPlugins = []broken{
 	{caught: "text that is not UTF-8: log lines", rule: "garbled", says: "UTF-8", also: []string{"logs"}},
 
 	// Back.
-	{caught: "snapshot, deploy, rollback", rule: "rollback", says: "after the rollback", also: []string{"rollback by another process"}},
+	{caught: "snapshot, deploy, rollback", rule: "rollback", says: "after the rollback"},
+	{caught: "snapshot changes nothing", rule: "marks", says: "stamps after Snapshot"},
+	{caught: "what the host may want back is kept", rule: "miserly", says: "was pruned"},
 	{caught: "rollback by another process", rule: "private", says: "by another process"},
 	{caught: "rollback twice", rule: "one_way", says: "Rollback"},
 	{caught: "rollback to empty removes", rule: "keep", says: "left after the rollback to nothing", also: []string{"inventory"}},

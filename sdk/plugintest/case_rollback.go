@@ -2,6 +2,7 @@ package plugintest
 
 import (
 	"bytes"
+	"fmt"
 
 	"github.com/apm-deploy/apm/sdk"
 )
@@ -16,6 +17,58 @@ func rollbackRestores(b *bench) {
 	b.rollback(before.Snapshot)
 	b.equal("observed digest after the rollback", before.ObservedDigest, b.observed())
 	b.equal("content after the rollback", content, b.serving())
+}
+
+// retainedIsKept pushes a version out by others, as far as the suite has any.
+func retainedIsKept(b *bench) {
+	b.deploy(b.v1())
+	content, past := b.serving(), b.snapshot()
+	b.deploy(b.v2())
+	b.snapshot()
+	if b.config.ChangeFiles != nil {
+		b.config.ChangeFiles(b.T)
+		b.deploy(b.v1())
+		b.deploy(b.v2())
+	}
+	b.rollback(past.Snapshot)
+	b.equal("observed digest after a rollback to what the host had asked to keep", past.ObservedDigest, b.observed())
+	b.equal("content after a rollback to what the host had asked to keep", content, b.serving())
+}
+
+// snapshotLooks: what is looked at stays as it is, with the stamps that it has.
+func snapshotLooks(b *bench) {
+	r := b.deploy(b.v1())
+	content, stamps := b.serving(), b.stamps()
+	first := b.snapshot()
+	target := b.v2()
+	release := b.resolve(target)
+	second, err := b.client.Snapshot(b.ctx(), sdk.SnapshotRequest{Target: target, Handle: r.handle, Release: &release})
+	if err != nil {
+		b.Fatalf("Snapshot with the handle of what runs and a release that is to come: %v", err)
+	}
+	b.equal("observed digest of a second Snapshot", first.ObservedDigest, second.ObservedDigest)
+	b.equal("content after Snapshot", content, b.serving())
+	b.equal("stamps after Snapshot", stamps, b.stamps())
+	b.follow(r, ignore)
+	b.succeeded("Watch of the operation after Snapshot", r)
+}
+
+// stamps are those of the component, where they can be listed.
+func (b *bench) stamps() string {
+	b.Helper()
+	if !b.suite.description.Capabilities.Inventory {
+		return ""
+	}
+	items, err := b.client.Inventory(b.ctx(), b.suite.installation)
+	if err != nil {
+		b.Fatalf("Inventory: %v", err)
+	}
+	for _, item := range items {
+		if item.Application == b.target.Application {
+			return fmt.Sprintf("version %q, operation %q, epoch %d, since %v", item.Version, item.OperationID, item.Epoch, item.Since)
+		}
+	}
+	return "none"
 }
 
 // rollbackByAnother has a plugin that has not seen any of it go back.
@@ -36,7 +89,7 @@ func rollbackTwice(b *bench) {
 	b.deploy(b.v2())
 	r := b.startRollback(before.Snapshot, b.operation(sdk.OperationRollback))
 	again, err := b.client.Rollback(b.ctx(), sdk.RollbackRequest{
-		Operation: r.operation, Target: r.target, Snapshot: before.Snapshot, Reason: "conformance",
+		Operation: r.operation, Target: r.target, Snapshot: before.Snapshot, Reason: "conformance", Retain: b.retain,
 	})
 	if err != nil || !bytes.Equal(again.State, r.handle.State) {
 		b.Errorf("the same Rollback again: %+v %v, first %+v", again, err, r.handle)

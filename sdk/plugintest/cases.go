@@ -129,6 +129,8 @@ func cases() []testCase {
 		{"text that is not UTF-8: log lines", wireText, needsSpec | needsChatty, badLines},
 		// Back.
 		{"snapshot, deploy, rollback", ruleRollback, needsSpec, rollbackRestores},
+		{"snapshot changes nothing", ruleSnapshot, needsSpec, snapshotLooks},
+		{"what the host may want back is kept", ruleKept, needsSpec, retainedIsKept},
 		{"rollback by another process", ruleStamped, needsSpec, rollbackByAnother},
 		{"rollback twice", ruleRollback, needsSpec, rollbackTwice},
 		{"rollback to empty removes", ruleRollback, needsSpec, rollbackToEmpty},

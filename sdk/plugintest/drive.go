@@ -14,6 +14,7 @@ type run struct {
 	operation sdk.Operation
 	release   *sdk.Release
 	snapshot  *sdk.Snapshot
+	retain    []string
 	handle    sdk.Handle
 	outcome   *sdk.Outcome
 	events    []sdk.Event
@@ -22,7 +23,7 @@ type run struct {
 // startDeploy has a deploy accepted.
 func (b *bench) startDeploy(target sdk.Target, release sdk.Release, operation sdk.Operation) *run {
 	b.Helper()
-	r := &run{target: target, operation: operation, release: &release}
+	r := &run{target: target, operation: operation, release: &release, retain: b.retain}
 	var err error
 	b.used = true
 	if r.handle, err = b.client.Deploy(b.ctx(), r.deployRequest()); err != nil {
@@ -32,7 +33,7 @@ func (b *bench) startDeploy(target sdk.Target, release sdk.Release, operation sd
 }
 
 func (r *run) deployRequest() sdk.DeployRequest {
-	return sdk.DeployRequest{Operation: r.operation, Target: r.target, Release: *r.release}
+	return sdk.DeployRequest{Operation: r.operation, Target: r.target, Release: *r.release, Retain: r.retain}
 }
 
 func (r *run) recoverRequest() sdk.RecoverRequest {
@@ -45,7 +46,7 @@ func (b *bench) startRollback(snapshot sdk.Snapshot, operation sdk.Operation) *r
 	r := &run{target: b.target, operation: operation, snapshot: &snapshot}
 	var err error
 	r.handle, err = b.client.Rollback(b.ctx(), sdk.RollbackRequest{
-		Operation: operation, Target: b.target, Snapshot: snapshot, Reason: "conformance",
+		Operation: operation, Target: b.target, Snapshot: snapshot, Reason: "conformance", Retain: b.retain,
 	})
 	if err != nil {
 		b.Fatalf("Rollback: %v", err)

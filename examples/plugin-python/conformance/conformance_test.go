@@ -39,7 +39,7 @@ func TestConformance(t *testing.T) {
 	}
 	plugintest.Run(t, plugintest.Config{
 		Command:    []string{command},
-		Platform:   fmt.Appendf(nil, `{"root": %q}`, root),
+		Platform:   fmt.Appendf(nil, `{"root": %q, "keep": 1}`, root),
 		SpecV1:     spec(one),
 		SpecV2:     spec(two),
 		SpecBad:    fmt.Appendf(nil, `{"source": %q, "env": {"NO NAME": "x"}}`, one),

@@ -15,6 +15,11 @@ func (p *platform) Deploy(_ context.Context, r sdk.DeployRequest) (sdk.Handle, e
 	if err := json.Unmarshal(r.Release.State, &want); err != nil {
 		return sdk.Handle{}, sdk.Errorf(sdk.InvalidArgument, sdk.ReasonInvalidSpec, "read release: %v", err)
 	}
+	if p.breaks("miserly") {
+		if err := p.prune(r.Target); err != nil {
+			return sdk.Handle{}, err
+		}
+	}
 	return p.accept(r.Operation, r.Target, &want, r.ExpectedDigest)
 }
 
@@ -67,8 +72,11 @@ func (p *platform) admit(o sdk.Operation, t sdk.Target) (*state, error) {
 }
 
 func (p *platform) accept(o sdk.Operation, t sdk.Target, want *content, expected string) (sdk.Handle, error) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
+	unlock, err := p.lock(t)
+	if err != nil {
+		return sdk.Handle{}, err
+	}
+	defer unlock()
 	s, err := p.admit(o, t)
 	if err != nil {
 		return sdk.Handle{}, err
@@ -136,9 +144,13 @@ func (p *platform) drive(t sdk.Target, id string) {
 
 // step is one step. Whoever drives on after there is no more of them begins anew.
 func (p *platform) step(t sdk.Target, id string) (pause time.Duration, more bool) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	pause, more, err := p.stepLocked(t, id)
+	unlock, err := p.lock(t)
+	if err != nil {
+		p.log.Error("drive operation", "operation", id, "error", err)
+		return 0, false
+	}
+	defer unlock()
+	pause, more, err = p.stepLocked(t, id)
 	if err != nil {
 		p.log.Error("drive operation", "operation", id, "error", err)
 		more = false
@@ -265,8 +277,11 @@ func (p *platform) settle(t sdk.Target, o *operation) error {
 
 // change applies a change to an operation that must be under way.
 func (p *platform) change(o sdk.Operation, t sdk.Target, apply func(*operation) error) error {
-	p.mu.Lock()
-	defer p.mu.Unlock()
+	unlock, err := p.lock(t)
+	if err != nil {
+		return err
+	}
+	defer unlock()
 	s, err := p.admit(o, t)
 	if err != nil {
 		return err
@@ -329,8 +344,11 @@ func (p *platform) Recover(_ context.Context, r sdk.RecoverRequest) (sdk.Recover
 	if _, err := p.operationOf(r.Handle); err != nil {
 		return sdk.Recovery{}, err
 	}
-	p.mu.Lock()
-	defer p.mu.Unlock()
+	unlock, err := p.lock(r.Target)
+	if err != nil {
+		return sdk.Recovery{}, err
+	}
+	defer unlock()
 	s, err := p.admit(r.Operation, r.Target)
 	if err != nil {
 		return sdk.Recovery{}, err

@@ -21,6 +21,8 @@ var breakable = map[string]string{
 	"leak":       "logs the secret of the platform block",
 	"leaps":      "gives all traffic at the first step",
 	"lossy":      "loses log lines without counting them",
+	"marks":      "puts its stamp on what it takes a snapshot of",
+	"miserly":    "prunes what the host may want back",
 	"mismatch":   "takes another digest under an id that it knows",
 	"newest":     "reads no handle of its previous version",
 	"weary":      "tells each outcome three times and no more",

@@ -31,11 +31,51 @@ func (p *platform) Snapshot(_ context.Context, r sdk.SnapshotRequest) (sdk.Snaps
 	if err := write(p.path(r.Target, keptDir, observed(now)), true); err != nil {
 		return sdk.SnapshotResult{}, err
 	}
+	if p.breaks("marks") {
+		if err := p.mark(r.Target); err != nil {
+			return sdk.SnapshotResult{}, err
+		}
+	}
 	state, err := json.Marshal(now)
 	return sdk.SnapshotResult{
 		Snapshot:       sdk.Snapshot{Version: 1, State: state, Digest: digest(now.Text), Revision: digest(now.Text)},
 		ObservedDigest: observed(now),
 	}, err
+}
+
+// mark has the inventory tell another operation.
+func (p *platform) mark(t sdk.Target) error {
+	s, err := p.state(t)
+	if err != nil {
+		return err
+	}
+	s.Last = "a snapshot"
+	return p.save(t, s)
+}
+
+// prune keeps the content of the newest snapshot, whatever the host said.
+func (p *platform) prune(t sdk.Target) error {
+	entries, err := os.ReadDir(p.path(t, keptDir))
+	if err != nil && !errors.Is(err, os.ErrNotExist) {
+		return err
+	}
+	var newest os.FileInfo
+	for _, entry := range entries {
+		info, err := entry.Info()
+		if err != nil {
+			return err
+		}
+		if newest != nil && newest.ModTime().After(info.ModTime()) {
+			newest, info = info, newest
+		}
+		if newest != nil {
+			if err := os.Remove(p.path(t, keptDir, newest.Name())); err != nil {
+				return err
+			}
+		}
+		newest = info
+	}
+	return nil
 }
 
 // read returns what a snapshot holds, nil for nothing, and refuses one whose
