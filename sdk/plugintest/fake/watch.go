@@ -53,6 +53,7 @@ func (p *platform) Watch(ctx context.Context, r sdk.WatchRequest, sink sdk.Sink)
 		}
 		select {
 		case <-changed:
+		case <-time.After(waitTime): // another process may drive it
 		case <-ctx.Done():
 			return ctx.Err()
 		}
