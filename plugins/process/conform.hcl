@@ -28,10 +28,11 @@ spec "bad" {
   replicas = 1000
 }
 
-# Writes 10,000 lines and more, the last of which is no UTF-8, and then comes up.
+# Writes 10,000 lines and more, the last of which is no UTF-8, and then comes up: not before they have been read, for
+# an operation that has ended tells no lines any more.
 spec "chatty" {
   artifact = "${tmp}/v1"
-  command  = ["/bin/sh", "-c", "i=0; while [ $i -lt 12000 ]; do echo line $i; i=$((i+1)); done; printf 'no UTF-8 \\377\\n'; exec ./server"]
+  command  = ["/bin/sh", "-c", "i=0; while [ $i -lt 12000 ]; do echo line $i; i=$((i+1)); done; printf 'no UTF-8 \\377\\n'; sleep 2; exec ./server"]
   drain    = "1s"
   port "http" { listen = "127.0.0.1:${free_port("http")}" }
 }
