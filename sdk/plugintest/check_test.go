@@ -76,6 +76,8 @@ func TestCheckSurvivesItsCases(t *testing.T) {
 			c.Plugin = fake.Plugin()
 			var done []string
 			var dir string
+			// The one other case that has files changed would end in the same way.
+			c.Only = func(name string) bool { return name != "what the host may want back is kept" }
 			c.ChangeFiles = func(h plugintest.T) {
 				dir = h.TempDir()
 				h.Cleanup(func() { done = append(done, "first") })
