@@ -1,6 +1,7 @@
 package engine_test
 
 import (
+	"fmt"
 	"strings"
 	"testing"
 	"time"
@@ -62,7 +63,7 @@ var stages = map[string]struct {
 	},
 	"deploying": {
 		reach: func(r *rig) string {
-			id := r.start("v2", `{"web":{"content":"b","steps":[25,100],"pause":200,"timeout":3000}}`).ID
+			id := r.start("v2", fmt.Sprintf(`{"web":{"content":"b","steps":[25,100],"pause":200,"timeout":%d}}`, r.limit.Milliseconds())).ID
 			r.beginsWeb(id)
 			r.breaks(isBroken)
 			return id
@@ -91,19 +92,30 @@ var stages = map[string]struct {
 	},
 }
 
-// stageRig is an engine under which v1 runs.
-func stageRig(t *testing.T) *rig {
+// stageRig is an engine under which v1 runs, and where one stage may take so long
+// and no longer, but the others as long as a busy machine needs.
+func stageRig(t *testing.T, stage string, limit time.Duration) *rig {
 	t.Helper()
 	r := newRig(t)
+	r.limit = time.Minute
 	r.policy.Bake = 1500 * time.Millisecond
-	r.policy.Timeouts = deployment.Timeouts{
-		Preparing: 3 * time.Second, Deploying: 20 * time.Second, Verifying: 2 * time.Second, RollingBack: 4 * time.Second,
-	}
+	r.policy.Timeouts = deployment.Timeouts{Preparing: time.Minute, Deploying: time.Minute, Verifying: time.Minute, RollingBack: time.Minute}
 	r.run()
 	first := r.startWith("v1", `{"web":{"content":"a"}}`, `{"bake":60000000}`)
 	if d := r.await(first.ID, 1); d.Status != deployment.Completed {
 		t.Fatalf("%s: %s", d.Status, d.Reason)
 	}
+	switch stage {
+	case "preparing":
+		r.policy.Timeouts.Preparing = limit
+	case "deploying":
+		r.limit = limit
+	case "verifying":
+		r.policy.Timeouts.Verifying = limit
+	case "rolling back":
+		r.policy.Timeouts.RollingBack = limit
+	}
+	r.run()
 	return r
 }
 
@@ -115,7 +127,7 @@ func TestBrokenPlatformIsAwaited(t *testing.T) {
 	for name, stage := range stages {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			r := stageRig(t)
+			r := stageRig(t, name, time.Minute)
 			id := stage.reach(r)
 			broken := `platform "fake" is broken: 5 starts in a row, the last: exit status 7; apm plugin restart fake`
 			d := r.waitsFor(id, broken)
@@ -156,7 +168,7 @@ func TestBrokenPlatformAtTheDeadline(t *testing.T) {
 	for name, stage := range stages {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			r := stageRig(t)
+			r := stageRig(t, name, 3*time.Second)
 			id := stage.reach(r)
 			d := r.until(id, "ended", func(d *deployment.Deployment) bool { return d.Status.Terminal() })
 			f := d.Run().Failure
@@ -177,7 +189,7 @@ func TestBrokenPlatformAtTheDeadline(t *testing.T) {
 				t.Errorf("%s runs, not %s", got, stage.kept)
 			}
 			r.restarted()
-			if d := r.await(r.startWith("v3", `{"web":{"content":"c"}}`, `{"bake":60000000}`).ID, 1); d.Status != deployment.Completed {
+			if d := r.await(r.startWith("v3", `{"web":{"content":"c"}}`, `{"bake":60000000,"timeouts":{"preparing":60000000000,"deploying":60000000000,"verifying":60000000000,"rolling_back":60000000000}}`).ID, 1); d.Status != deployment.Completed {
 				t.Errorf("after it: %s: %s", d.Status, d.Reason)
 			}
 		})
@@ -188,7 +200,7 @@ func TestBrokenPlatformAtTheDeadline(t *testing.T) {
 // any other: both go on by themselves.
 func TestQueueBehindABrokenPlatform(t *testing.T) {
 	t.Parallel()
-	r := stageRig(t)
+	r := stageRig(t, "", time.Minute)
 	first := stages["deploying"].reach(r)
 	r.restarted() // what is accepted is resolved, which a broken platform does not
 	r.world.with(func() { r.world.snapless = true })

@@ -31,6 +31,7 @@ type rig struct {
 	now    func() time.Time
 	lease  time.Duration
 	renew  time.Duration // 0: a third of lease
+	limit  time.Duration // of the stages that a test is about
 	// platforms are those of the engine; nil: the world's.
 	platforms engine.Platforms
 
