@@ -5,6 +5,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/apm-deploy/apm/sdk/plugintest/fake"
 	"github.com/apm-deploy/apm/test/harness"
 )
 
@@ -43,5 +44,38 @@ func TestFake(t *testing.T) {
 	}
 	if diff := cmp.Diff(ids, f.Effects("shop", "web")); diff != "" {
 		t.Errorf("effects (-operations +platform):\n%s", diff)
+	}
+}
+
+// TestFakeMisbehaves has a platform crash at its first starts and fail while the
+// host runs, each so often as it was told: the host starts it again and asks again,
+// and what it deploys is done once.
+func TestFakeMisbehaves(t *testing.T) {
+	t.Parallel()
+	h := harness.New(t)
+	f := h.Fake("fake", "")
+	h.Lock(h.FakeBinary("crashes", fake.Variant{
+		Root:   f.Root,
+		Blocks: map[string]map[string]any{"crash": {"call": "start", "after": 1, "times": 2}}, // after the start that reads its version
+	}))
+	h.Start()
+	if p, err := h.Client.Plugin(t.Context(), "fake"); err != nil || p.State != "ready" || p.Restarts == 0 {
+		t.Errorf("the platform: %+v, %v", p, err)
+	}
+	h.Versions("v1", "v2", "v3")
+	f.Define(harness.Application{Name: "shop"}, harness.FakeComponent{Name: "web"})
+	f.Inject("error", map[string]any{"call": "deploy", "code": "UNAVAILABLE", "reason": "PLATFORM_UNAVAILABLE", "times": 2})
+	h.Deployed("shop", "v1")
+	f.Inject("lie", map[string]any{"what": "failure", "version": "v2"})
+	h.Ends(h.Deploy("shop", "v2").ID, harness.End{
+		Status: "rolled_back", Reason: "the platform says that it does not", Path: []string{"preparing", "deploying", "rolling_back", "rolled_back"},
+	})
+	f.Relent()
+	h.Deployed("shop", "v3")
+	if got := f.Runs("shop", "web"); got != "v3" {
+		t.Errorf("version %q runs", got)
+	}
+	if got := f.Effects("shop", "web"); len(got) != 4 { // v1, v2, back, v3
+		t.Errorf("effects %q, want four", got)
 	}
 }
