@@ -16,7 +16,7 @@ import (
 )
 
 // interruptTime is how long a process that an interrupt ends may take to.
-const interruptTime = 300 * time.Millisecond
+const interruptTime = time.Second
 
 // endTimeout is how long a process may take to end.
 const endTimeout = 2 * time.Second
