@@ -132,6 +132,7 @@ func (q *queue) push(ctx context.Context, events []sdk.Event) error {
 		}
 	}
 	q.group++
+	defer q.signal() // also where something comes after the outcome: that waits
 	for i, one := range entries {
 		switch {
 		case q.outcome:
@@ -143,7 +144,6 @@ func (q *queue) push(ctx context.Context, events []sdk.Event) error {
 		one.group = q.group
 		q.addLocked(one)
 	}
-	q.signal()
 	return nil
 }
 
