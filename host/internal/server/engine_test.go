@@ -187,7 +187,7 @@ type plugins struct {
 	restarts atomic.Int64
 	broken   atomic.Bool
 	rings    chan struct{}
-	upgrade  func(string) (v1.PluginUpgrade, error)
+	upgrade  func(context.Context, string) (v1.PluginUpgrade, error)
 }
 
 func (p *plugins) one() v1.Plugin {
@@ -217,8 +217,8 @@ func (p *plugins) Resolve(name string) (string, error) {
 	return name, nil
 }
 
-func (p *plugins) Upgrade(_ context.Context, name string) (v1.PluginUpgrade, error) {
-	return p.upgrade(name)
+func (p *plugins) Upgrade(ctx context.Context, name string) (v1.PluginUpgrade, error) {
+	return p.upgrade(ctx, name)
 }
 
 func (p *plugins) Plugins(context.Context) ([]v1.Plugin, error) { return []v1.Plugin{p.one()}, nil }

@@ -63,6 +63,7 @@ func (s *Server) upgradePlugin(ctx context.Context, in *pluginPath) (*upgradeOut
 	err = s.audited(ctx, "plugin.upgrade", name, func() (string, error) {
 		bounded, cancel := context.WithTimeout(ctx, upgradeTime)
 		defer cancel()
+		defer context.AfterFunc(s.stopping, cancel)()
 		u, err := s.parts.Plugins.Upgrade(bounded, name)
 		u.Platforms = listOf(u.Platforms)
 		out.Body = u

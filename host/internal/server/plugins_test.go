@@ -1,6 +1,7 @@
 package server_test
 
 import (
+	"context"
 	"encoding/json"
 	"net/http"
 	"strings"
@@ -60,7 +61,7 @@ func TestUpgrade(t *testing.T) {
 	t.Parallel()
 	h := newHost(t, options{})
 	c := h.client(h.admin)
-	h.plugins.upgrade = func(name string) (v1.PluginUpgrade, error) {
+	h.plugins.upgrade = func(_ context.Context, name string) (v1.PluginUpgrade, error) {
 		return v1.PluginUpgrade{Plugin: name, FromVersion: "1", ToVersion: "2", FromSHA256: "aa", ToSHA256: "bb", Platforms: []string{"process"}}, nil
 	}
 	u, err := c.UpgradePlugin(t.Context(), "process")
@@ -68,7 +69,7 @@ func TestUpgrade(t *testing.T) {
 	if u.ToVersion != "2" || len(u.Platforms) != 1 {
 		t.Errorf("%+v", u)
 	}
-	h.plugins.upgrade = func(name string) (v1.PluginUpgrade, error) {
+	h.plugins.upgrade = func(_ context.Context, name string) (v1.PluginUpgrade, error) {
 		return v1.PluginUpgrade{Plugin: name, ToVersion: "2", ToSHA256: "bb", Unchanged: true}, nil
 	}
 	got := h.do(call{method: "POST", path: "/api/v1/plugins/process/upgrade", token: h.admin})
@@ -76,7 +77,7 @@ func TestUpgrade(t *testing.T) {
 		t.Errorf("%d %s", got.status, got.body)
 	}
 	for code, status := range map[deployment.ErrorCode]int{deployment.Conflict: 409, deployment.Unavailable: 503} {
-		h.plugins.upgrade = func(string) (v1.PluginUpgrade, error) {
+		h.plugins.upgrade = func(context.Context, string) (v1.PluginUpgrade, error) {
 			return v1.PluginUpgrade{}, &deployment.Error{
 				Code: code, Message: "the new one is bad:\nthe old one stays in charge", Remedy: "mend it", RetryAfter: time.Second,
 			}
@@ -98,6 +99,34 @@ func TestUpgrade(t *testing.T) {
 	}
 	if diff := cmp.Diff(want, h.audits(len(want))); diff != "" {
 		t.Error(diff)
+	}
+}
+
+// TestShutdownWaitsForNoUpgrade: a host that stops does not wait until a new plugin
+// has settled, and what came of it is audited all the same.
+func TestShutdownWaitsForNoUpgrade(t *testing.T) {
+	t.Parallel()
+	h := newHost(t, options{})
+	begun := make(chan struct{})
+	h.plugins.upgrade = func(ctx context.Context, _ string) (v1.PluginUpgrade, error) {
+		close(begun)
+		<-ctx.Done()
+		return v1.PluginUpgrade{}, &deployment.Error{Code: deployment.Unavailable, Message: "nobody waits", Err: ctx.Err()}
+	}
+	answered := make(chan answer, 1)
+	go func() {
+		answered <- h.do(call{method: "POST", path: "/api/v1/plugins/process/upgrade", token: h.admin})
+	}()
+	<-begun
+	ctx, cancel := context.WithTimeout(t.Context(), patience)
+	defer cancel()
+	ok(t, h.server.Shutdown(ctx))
+	if got := <-answered; got.status != http.StatusServiceUnavailable {
+		t.Errorf("%d %s", got.status, got.body)
+	}
+	records, _, err := h.store.Audit(t.Context(), "", 1)
+	if err != nil || len(records) != 1 || records[0].Detail != "failed: nobody waits" {
+		t.Errorf("%+v, %v", records, err)
 	}
 }
 

@@ -29,6 +29,9 @@ type Server struct {
 
 	restarts keys // that were carried out
 
+	stopping context.Context // ends when Shutdown begins
+	stop     context.CancelFunc
+
 	listeners []net.Listener
 	origins   *allowed
 	serving   sync.WaitGroup
@@ -41,6 +44,7 @@ func New(config Config, parts Parts, log *slog.Logger) (*Server, error) {
 	}
 	hookHuma()
 	s := &Server{config: config.withDefaults(), parts: parts, log: log}
+	s.stopping, s.stop = context.WithCancel(context.Background())
 	s.origins = newAllowed(s.config, "")
 	s.sockets = newSockets(s.config.MaxSockets)
 	s.pace = newPace(parts.Store, s.config.Now)
@@ -114,7 +118,9 @@ func (s *Server) Serve(ctx context.Context) error {
 
 // Shutdown stops listening, tells every WebSocket client that the host goes
 // away, and waits for them and for the requests that run, as long as ctx lasts.
+// A request that waits for a plugin waits no longer.
 func (s *Server) Shutdown(ctx context.Context) error {
+	s.stop()
 	var errs []error
 	for _, listener := range s.listeners {
 		if err := listener.Close(); err != nil && !errors.Is(err, net.ErrClosed) {
