@@ -193,8 +193,8 @@ $(GOLANGCI_LINT): | check-go
 	$(call install,github.com/golangci/golangci-lint/v2/cmd/golangci-lint@$(GOLANGCI_LINT_VERSION))
 
 .PHONY: clean
-clean: ## Remove what `make build` made (bin/tools stays, so does the data of hosts)
-	rm -rf bin/apm bin/plugins bin/test bin/my-app bin/demo
+clean: ## Remove what was built (tools and libraries stay, so does the data of hosts)
+	rm -rf bin/apm bin/plugins bin/test bin/my-app bin/demo $(PYTHON_DIR)/bin/apm-plugin-*
 
 .PHONY: help
 help: ## List the targets
