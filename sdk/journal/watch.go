@@ -29,9 +29,13 @@ func parseToken(token []byte, operation string) (p position, err error) {
 	var of string
 	n, err := fmt.Sscanf(string(token), "%s %d %d", &of, &p.steps, &p.offset)
 	if err != nil || n != 3 || of != operation || p.steps < 0 || p.offset < 0 {
-		return p, sdk.Errorf(sdk.OutOfRange, sdk.ReasonResumeExpired, "the resume token is not of operation %q: watch again without one", operation)
+		return p, expired(operation)
 	}
 	return p, nil
+}
+
+func expired(operation string) *sdk.Error {
+	return sdk.Errorf(sdk.OutOfRange, sdk.ReasonResumeExpired, "the resume token is not of operation %q: watch again without one", operation)
 }
 
 // Watch sends what is written down of an operation, its lines and its steps, and waits
@@ -62,6 +66,12 @@ func (j *Journal[G]) Watch(ctx context.Context, r sdk.WatchRequest, sink sdk.Sin
 			if err := sink(sdk.Event{State: j.stateOf(o), ResumeToken: at.token(o.ID)}); err != nil {
 				return err
 			}
+		}
+		if at.steps > len(o.Steps) {
+			return expired(o.ID)
+		}
+		if o.Outcome != nil {
+			at.steps = min(at.steps, len(o.Steps)-1) // the Outcome ends every watch, also one that has told it
 		}
 		if ended, err := j.send(o, &at, sink); ended || err != nil {
 			return err
