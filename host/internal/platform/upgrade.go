@@ -46,14 +46,10 @@ func (s *Supervisor) Upgrade(ctx context.Context, plugin string) (UpgradeResult,
 		return u.result, err
 	}
 	done := make(chan error, 1)
-	if !s.begin(func() {
+	go func() {
 		defer release()
 		done <- u.carryOut()
-	}) {
-		u.discard()
-		release()
-		return u.result, u.kept(errInterrupted)
-	}
+	}()
 	select {
 	case err := <-done:
 		return u.result, err
@@ -90,7 +86,8 @@ func (s *Supervisor) UpgradeChanged(ctx context.Context) ([]UpgradeResult, error
 	return results, errors.Join(found...)
 }
 
-// claim lets nobody else restart or upgrade the plugin until release.
+// claim lets nobody else restart or upgrade the plugin until release, for which
+// Close waits.
 func (s *Supervisor) claim(plugin string) (release func(), err error) {
 	if _, err := s.config.Catalog.plugin(plugin); err != nil {
 		return nil, err
@@ -110,7 +107,9 @@ func (s *Supervisor) claim(plugin string) (release func(), err error) {
 		}
 	}
 	s.upgrading[plugin] = true
+	s.running.Add(1)
 	return func() {
+		defer s.running.Done()
 		s.mu.Lock()
 		defer s.mu.Unlock()
 		delete(s.upgrading, plugin)
@@ -133,15 +132,4 @@ func (s *Supervisor) of(plugin string) []*keeper {
 		}
 	}
 	return keepers
-}
-
-// begin runs work that Close waits for; false after Close.
-func (s *Supervisor) begin(work func()) bool {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.closed {
-		return false
-	}
-	s.running.Go(work)
-	return true
 }

@@ -265,6 +265,33 @@ func TestUpgradeAlone(t *testing.T) {
 	says(t, err, "was not upgraded")
 }
 
+// Close leaves no new process that has not begun either.
+func TestCloseWhileAnUpgradeBegins(t *testing.T) {
+	t.Parallel()
+	h := developed(t)
+	h.hold.Times = settled()
+	h.control("mode", "1.2.3 crash")
+	s := h.supervise()
+	inPhase(t, s, platform.Broken) // so that there is nothing else to wait for
+	h.bring("1.2.4")
+	h.control("mode", "1.2.4 hang")
+	var upgraded sync.WaitGroup
+	defer upgraded.Wait()
+	upgraded.Go(func() {
+		_, err := s.Upgrade(context.WithoutCancel(t.Context()), "fault")
+		says(t, err, "was not upgraded")
+	})
+	eventually(t, "the new one is started", func() bool { return len(h.noted("hangs")) > 0 })
+	if err := s.Close(t.Context()); err != nil {
+		t.Error(err)
+	}
+	for _, pid := range h.starts() {
+		if alive(pid) {
+			t.Errorf("plugin process %d is left", pid)
+		}
+	}
+}
+
 func TestUpgradeRefuses(t *testing.T) {
 	t.Parallel()
 	h := developed(t)
