@@ -3,6 +3,7 @@ package fake_test
 import (
 	"context"
 	"errors"
+	"strings"
 	"testing"
 	"time"
 
@@ -293,5 +294,8 @@ func TestInject(t *testing.T) {
 	must(probe())
 	if err := fake.Inject(r.root, "more", map[string]any{"call": "probe"}); err == nil {
 		t.Error("a fault of no kind was injected")
+	}
+	if err := fake.Inject(r.root, "break", map[string]any{"rule": "epoch"}); err == nil || !strings.Contains(err.Error(), "platform block") {
+		t.Errorf("a broken rule that nobody would ask for was injected: %v", err)
 	}
 }

@@ -28,14 +28,18 @@ func readInjected(root string) (map[string]json.RawMessage, error) {
 // Inject adds a fault to the platforms of a root from now on, also to those whose
 // process runs: block is what a block fault of that label would hold, by the names
 // of its attributes. It takes the place of the fault of that label, and begins to
-// count anew.
+// count anew. A fault of the kind break cannot be injected.
 func Inject(root, label string, block map[string]any) error {
 	text, err := json.Marshal(block)
 	if err != nil {
 		return fmt.Errorf("inject fault %q: %w", label, err)
 	}
-	if _, ds := decodeFault(label, text); ds.HasErrors() {
+	fault, ds := decodeFault(label, text)
+	if ds.HasErrors() {
 		return fmt.Errorf("inject fault %q: %s", label, ds[0])
+	}
+	if fault.Label = label; fault.kind() == kindBreak {
+		return fmt.Errorf("inject fault %q: a rule is broken from the start of the process on: write it into the platform block, or into a variant", label)
 	}
 	if err := forgetCount(root, label); err != nil {
 		return fmt.Errorf("inject fault %q: %w", label, err)
