@@ -28,8 +28,8 @@ spec "bad" {
   replicas = 1000
 }
 
-# Writes 10,000 lines and more, the last of which is no UTF-8, and then comes up: not before they have been read, for
-# an operation that has ended tells no lines any more.
+# Writes 10,000 lines and more, the last of which is no UTF-8, and comes up once they have been read: an operation that
+# has ended tells no lines any more.
 spec "chatty" {
   artifact = "${tmp}/v1"
   command  = ["/bin/sh", "-c", "i=0; while [ $i -lt 12000 ]; do echo line $i; i=$((i+1)); done; printf 'no UTF-8 \\377\\n'; sleep 2; exec ./server"]

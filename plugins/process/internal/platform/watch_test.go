@@ -157,6 +157,56 @@ func TestResume(t *testing.T) {
 	wantCode(t, err, sdk.NotFound, sdk.ReasonNotFound)
 }
 
+// Lines that were written before anybody watched the operation are told, and those
+// that are gone are counted: again to everybody who begins anew.
+func TestLinesBeforeTheFirstLook(t *testing.T) {
+	t.Parallel()
+	ctx, cancel := context.WithTimeout(t.Context(), patience)
+	defer cancel()
+	for _, lines := range []int{300, 40000} {
+		b := newBed(t)
+		to, release := b.resolve("v1", b.app("version=v1", fmt.Sprintf("lines=%d", lines)))
+		op := b.operation(sdk.OperationDeploy, true)
+		handle, err := b.Deploy(t.Context(), sdk.DeployRequest{Operation: op, Target: to, Release: release})
+		if err != nil {
+			t.Fatal(err)
+		}
+		b.watch(op, to, handle).candidate(0) // all is written
+		got, dropped := 0, uint64(0)
+		var token []byte
+		err = b.Watch(ctx, sdk.WatchRequest{Operation: op, Target: to, Handle: handle}, func(events ...sdk.Event) error {
+			for _, event := range events {
+				dropped += event.DroppedLogLines
+				if event.Log != nil {
+					got++
+				}
+				if event.ResumeToken != nil {
+					token = event.ResumeToken
+				}
+			}
+			if uint64(got)+dropped >= uint64(lines) && token != nil {
+				return cancelled(b, op, to)
+			}
+			return nil
+		})
+		if err != nil || uint64(got)+dropped < uint64(lines) || (dropped > 0) != (lines > 16384) {
+			t.Errorf("%v; %d lines and %d dropped of %d", err, got, dropped, lines)
+		}
+		again := 0
+		err = b.Watch(ctx, sdk.WatchRequest{Operation: op, Target: to, Handle: handle, ResumeToken: token}, func(events ...sdk.Event) error {
+			for _, event := range events {
+				if event.Log != nil {
+					again++
+				}
+			}
+			return nil
+		})
+		if err != nil || again >= got {
+			t.Errorf("%v; %d lines again after the token of the last", err, again)
+		}
+	}
+}
+
 // TestFloodOfLines has an instance write more than the ring holds to a reader
 // that stands still: lines are counted as dropped, the rest arrives.
 func TestFloodOfLines(t *testing.T) {

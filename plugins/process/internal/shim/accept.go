@@ -109,6 +109,8 @@ func (c *component) enter(op control.Operation, request control.Request, observe
 	if r := request.Goal.Release; r != nil && r.Artifact != "" {
 		c.store.Release(r.Artifact, Claim(c.dir)) // the state file holds it from now on
 	}
+	c.beganOp = op.ID
+	c.began.seq, c.began.logs = c.hub.position()
 	c.drive(op.ID)
 	return nil
 }

@@ -41,6 +41,8 @@ type component struct {
 	fronts      map[string]*proxy.Front         // by listen address
 	frontErrors map[string]frontError           // of addresses that could not be opened
 	driver      *driver                         // of the newest operation
+	began       mark                            // where the events stood when it was accepted
+	beganOp     string                          // its id; "" where an earlier shim accepted it
 	ready       bool                            // the candidate was
 	inForce     int                             // share of the traffic that the candidate gets
 	unsaved     bool                            // the last save failed

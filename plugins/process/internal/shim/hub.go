@@ -120,6 +120,33 @@ func (h *hub) after(seq, logs uint64) (entries []entry, gap bool, missed uint64,
 	return append([]entry(nil), entries...), gap, missed, h.changed
 }
 
+// mark is a place among the events.
+type mark struct{ seq, logs uint64 }
+
+// told returns the log lines of an operation that began at from, up to another
+// place or to its outcome, and how many of them are gone. Nothing is returned of
+// one that has ended so long ago that its outcome is gone.
+func (h *hub) told(op string, ended bool, from, to mark) (lines []sdk.Event, missed uint64) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	for _, e := range h.ring {
+		if e.seq > to.seq {
+			break
+		}
+		if e.op == op && e.event.Outcome != nil {
+			to.logs, ended = e.logs, false
+			break
+		}
+		if e.seq > from.seq && e.event.Log != nil {
+			lines = append(lines, e.event)
+		}
+	}
+	if ended || to.logs < from.logs+uint64(len(lines)) {
+		return nil, 0
+	}
+	return lines, to.logs - from.logs - uint64(len(lines))
+}
+
 func (h *hub) token(seq uint64) []byte { return fmt.Appendf(nil, "%s:%d", h.boot, seq) }
 
 // resume finds the place that a token stands for.

@@ -75,8 +75,41 @@ func (c *component) begin(id string, token []byte, send func(control.Response) e
 	events := []sdk.Event{c.stateEvent(id, seq)}
 	if id == "" { // an operation is not told what was before it
 		events = append(events, c.stand()...)
+	} else if lines := c.linesSince(id, mark{seq, logs}); len(lines) > 0 {
+		events[0].ResumeToken = nil // who resumes wants the lines too
+		events = append(events, lines...)
 	}
-	return seq, logs, send(control.Response{Events: record.OfEvents(events)})
+	for len(events) > 0 {
+		batch := events[:min(batchSize, len(events))]
+		if err := send(control.Response{Events: record.OfEvents(batch)}); err != nil {
+			return 0, 0, err
+		}
+		events = events[len(batch):]
+	}
+	return seq, logs, nil
+}
+
+// linesSince is what was written since an operation was accepted, before anybody
+// watched it. The last event has the token.
+func (c *component) linesSince(id string, now mark) []sdk.Event {
+	ended := c.outcome(id) != nil
+	c.mu.Lock()
+	known, began := c.beganOp == id, c.began
+	c.mu.Unlock()
+	if !known {
+		return nil
+	}
+	lines, missed := c.hub.told(id, ended, began, now)
+	for i := range lines {
+		lines[i].ResumeToken = nil
+	}
+	if missed > 0 {
+		lines = append([]sdk.Event{{ObservedAt: time.Now(), DroppedLogLines: missed}}, lines...)
+	}
+	if len(lines) > 0 {
+		lines[len(lines)-1].ResumeToken = c.hub.token(now.seq)
+	}
+	return lines
 }
 
 // selectEvents picks what a stream is about, up to the outcome.
