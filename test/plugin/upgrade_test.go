@@ -80,6 +80,10 @@ func TestUpgradeWhileDeploying(t *testing.T) {
 			harness.Eventually(t, "the plugin is upgraded", func() (bool, string) {
 				return strings.Contains(h.Read("host.log"), `msg="plugin upgraded"`), h.LogTail(5)
 			})
+			harness.Eventually(t, "it is audited", func() (bool, string) {
+				said := h.Must(0, "audit", "--limit", "2").Stdout
+				return strings.Contains(said, "plugin.reload.result") && strings.Contains(said, "host local"), said
+			})
 		},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -70,7 +70,7 @@ type AuditRecord struct {
 	ID     int64     `json:"id"` // assigned by the store, rising
 	At     time.Time `json:"at"`
 	Actor  Actor     `json:"actor"`
-	Action string    `json:"action"`           // deployment.start, deployment.rollback, deployment.cancel, target.remove, token.create, token.revoke, plugin.restart
+	Action string    `json:"action"`           // deployment.start, deployment.rollback, deployment.cancel, target.remove, token.create, token.revoke, plugin.restart, plugin.upgrade, plugin.reload
 	Object string    `json:"object"`           // deployment id, token id, ...
 	Detail string    `json:"detail,omitempty"` // one line, no secrets
 	Reason string    `json:"reason,omitempty"`
