@@ -4,7 +4,9 @@ import (
 	"encoding/json"
 	"flag"
 	"os"
+	"os/exec"
 	"path/filepath"
+	"strings"
 	"testing"
 
 	"github.com/apm-deploy/apm/sdk"
@@ -108,4 +110,13 @@ func TestFakeWithoutSpecs(t *testing.T) {
 	t.Parallel()
 	c := config(t, "")
 	plugintest.Run(t, plugintest.Config{Platform: c.Platform, Plugin: fake.Plugin()})
+}
+
+// One case alone, as `go test -run` has it, runs: the first need not have.
+func TestOneCaseAlone(t *testing.T) {
+	t.Parallel()
+	output, err := exec.CommandContext(t.Context(), os.Args[0], "-test.run=^TestFakeWithin$/^stale_epoch", "-test.v").CombinedOutput()
+	if err != nil || !strings.Contains(string(output), "--- PASS: TestFakeWithin/stale_epoch_refused") {
+		t.Errorf("%v\n%s", err, output)
+	}
 }

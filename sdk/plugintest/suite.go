@@ -36,6 +36,7 @@ type suite struct {
 	config       Config
 	process      bool // the cases run on a process of its own
 	installation string
+	asked        bool // whether the plugin was asked about itself
 	description  sdk.Description
 	tap          *tap
 	logs         []func() string // of all plugins that were started
@@ -70,6 +71,9 @@ func (s *suite) run(whole T, in func(name string, run func(T))) {
 		}
 		in(c.name, func(t T) {
 			t.Helper()
+			if !s.asked { // go test -run may have left that case out
+				s.describe(t)
+			}
 			if reason := s.leavesOut(c); reason != "" {
 				t.Skip(reason)
 			}
@@ -93,6 +97,7 @@ func (s *suite) configurable() bool {
 // on.
 func (s *suite) describe(t T) {
 	t.Helper()
+	s.asked = true
 	if err := s.config.validate(); err != nil {
 		t.Fatal(err)
 	}
