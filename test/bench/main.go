@@ -39,6 +39,8 @@ func run(ctx context.Context, args []string, out, progress io.Writer) error {
 	}
 	chosen, err := regexp.Compile(*only)
 	switch {
+	case flags.NArg() > 0:
+		return fmt.Errorf("%q is no flag: -run %s chooses figures", flags.Arg(0), flags.Arg(0))
 	case err != nil:
 		return fmt.Errorf("-run: %w", err)
 	case *rounds < 1:
@@ -53,23 +55,30 @@ func run(ctx context.Context, args []string, out, progress io.Writer) error {
 	if len(wanted) == 0 {
 		return fmt.Errorf("-run %q: no figure is called that; there are %s", *only, strings.Join(names(), ", "))
 	}
+	document := io.Discard
+	switch *file {
+	case "":
+	case "-":
+		document = out
+	default: // opened before ten minutes have gone
+		opened, err := os.Create(*file)
+		if err != nil {
+			return fmt.Errorf("-json: %w", err)
+		}
+		defer opened.Close()
+		document = opened
+	}
 	report, err := measure(ctx, wanted, *rounds, progress)
 	if err != nil {
 		return err
 	}
-	if *file != "" {
-		text, err := json.MarshalIndent(report, "", "  ")
-		if err != nil {
-			return err
-		}
-		text = append(text, '\n')
-		if *file == "-" {
-			_, err = out.Write(text)
-			return err
-		}
-		if err := os.WriteFile(*file, text, 0o644); err != nil {
-			return err
-		}
+	encoder := json.NewEncoder(document)
+	encoder.SetIndent("", "  ")
+	if err := encoder.Encode(report); err != nil {
+		return fmt.Errorf("-json: %w", err)
+	}
+	if document == out {
+		return nil
 	}
 	return report.table(out)
 }

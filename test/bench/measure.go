@@ -19,7 +19,7 @@ func measure(ctx context.Context, wanted []figure, rounds int, progress io.Write
 	if err != nil {
 		return nil, err
 	}
-	defer os.RemoveAll(dir)
+	defer func() { _ = os.RemoveAll(dir) }()
 	r := &report{Rounds: rounds}
 	if r.Machine, err = calibrate(dir); err != nil {
 		return nil, err

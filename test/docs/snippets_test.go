@@ -11,6 +11,7 @@ import (
 var leftOut = map[string]struct{ why, test string }{
 	"make build":                             {"every test runs on what it made", "TestTakeOver"},
 	"make demo":                              {"it builds everything anew and takes a minute", "TestDemoOnce"},
+	"make bench":                             {"it takes ten minutes", "TestOneRound"},
 	"make test":                              {"it is what runs this test; in a plugin's module it takes a minute", "TestFromNothingToARollback"},
 	"make -C examples/plugin-python":         {"not every machine has the Python that it needs", "TestPython"},
 	"make -C examples/plugin-python conform": {"likewise", "TestConformance"},
