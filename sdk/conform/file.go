@@ -198,12 +198,12 @@ func (f *File) compare(c plugintest.Config) {
 	if c.SpecV1 != nil && string(c.SpecV1) == string(c.SpecV2) {
 		f.scope.ps.add(f.specs["v2"].TypeRange.Start, "have them run something different", `spec "v1" and spec "v2" are the same`)
 	}
-	all := string(c.Platform) + string(c.SpecV1) + string(c.SpecV2) + strings.Join(f.Environment, "\n")
+	blocks, environment := string(c.Platform)+string(c.SpecV1)+string(c.SpecV2), strings.Join(f.Environment, "\n")
 	for i, secret := range f.Secrets {
-		written := strings.Trim(string(marshal(secret)), `"`)
-		if !strings.Contains(all, written) {
+		text := string(marshal(secret))
+		if !strings.Contains(blocks, text[1:len(text)-1]) && !strings.Contains(environment, secret) {
 			f.scope.ps.add(f.secrets, "write it there, or leave it out",
-				`secret %d of the list stands neither in config nor in spec "v1" or "v2"`, i+1)
+				`secret %d of the list stands neither in config nor in spec "v1" or "v2", nor in environment`, i+1)
 		}
 	}
 }

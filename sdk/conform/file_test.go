@@ -150,6 +150,20 @@ func TestGoodFile(t *testing.T) {
 	}
 }
 
+// A secret is found wherever it may stand, whatever JSON makes of it.
+func TestSecrets(t *testing.T) {
+	t.Parallel()
+	const secret, config = `a\"<b\"`, "config { root = \"r\" }\n"
+	for where, content := range map[string]string{
+		"environment": `environment = { TOKEN = "` + secret + `" }` + "\n" + config + two,
+		"spec":        config + `spec "v1" { source = "` + secret + `" }` + "\n" + `spec "v2" { source = "two" }`,
+	} {
+		if _, _, _, err := load(t, content+"\n"+`secrets = ["`+secret+`"]`); err != nil {
+			t.Errorf("in %s: %v", where, err)
+		}
+	}
+}
+
 // One port for one name, others for others, and a directory that is there and goes.
 func TestVariablesAndFunctions(t *testing.T) {
 	t.Parallel()
@@ -208,7 +222,7 @@ func TestBadFiles(t *testing.T) {
 		"a null secret":            {"secrets = [null]", `conform.hcl:1:11: wrong type for "secrets": null is no value`},
 		"an empty secret":          {config + two + "secrets = [\"\"]", `conform.hcl:4:11: an empty text is no secret; leave it out`},
 		"secrets without a spec":   {config + "secrets = [\"a\"]", `conform.hcl:2:11: secrets without something to deploy; add spec "v1" and spec "v2", or leave secrets out`},
-		"a secret that is nowhere": {config + two + "secrets = [\"r\", \"canary\"]", `conform.hcl:4:11: secret 2 of the list stands neither in config nor in spec "v1" or "v2"`},
+		"a secret that is nowhere": {config + two + "secrets = [\"r\", \"canary\"]", `conform.hcl:4:11: secret 2 of the list stands neither in config nor in spec "v1" or "v2", nor in environment; write it there`},
 		"environment without =":    {"environment = [\"A\"]", `conform.hcl:1:15: item 1 of environment is no variable; write { NAME = "value" } or ["NAME=value"]`},
 		"environment, other type":  {"environment = true", `conform.hcl:1:15: wrong type for "environment"`},
 		"environment of contract":  {"environment = { PLUGIN_CLIENT_CERT = \"\" }", `conform.hcl:1:15: PLUGIN_CLIENT_CERT is a variable of the contract, which the suite sets; leave it out`},

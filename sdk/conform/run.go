@@ -148,10 +148,14 @@ func (r *reports) write(report *Report) error {
 	return errors.Join(append(errs, r.discard())...)
 }
 
-// discard closes the files and leaves what an earlier run wrote.
+// discard closes the files and leaves what an earlier run wrote. One that is empty has
+// no report, and is not for anybody to read.
 func (r *reports) discard() error {
 	var errs []error
 	for _, file := range r.opened {
+		if info, err := file.Stat(); err == nil && info.Mode().IsRegular() && info.Size() == 0 {
+			errs = append(errs, os.Remove(file.Name()))
+		}
 		errs = append(errs, file.Close())
 	}
 	r.opened = nil

@@ -2,6 +2,7 @@ package conform_test
 
 import (
 	"bytes"
+	"errors"
 	"os"
 	"path/filepath"
 	"strings"
@@ -113,14 +114,19 @@ type brokenPipe struct{}
 
 func (brokenPipe) Write([]byte) (int, error) { return 0, os.ErrClosed }
 
-// An earlier report stays when nothing could be tested.
+// An earlier report stays when nothing could be tested, and where there was none none
+// is made.
 func TestEarlierReportStays(t *testing.T) {
 	t.Parallel()
 	binary := plugin(t, "apm-plugin-fake")
 	report := beside(t, binary, "report.json", "{}")
 	beside(t, binary, "conform.hcl", "nothing {}")
-	if code, _, _ := run(t.Context(), binary, "--json", report); code != conform.ExitUsage {
+	none := filepath.Join(t.TempDir(), "report.xml")
+	if code, _, _ := run(t.Context(), binary, "--json", report, "--junit", none); code != conform.ExitUsage {
 		t.Errorf("exit %d", code)
+	}
+	if _, err := os.Stat(none); !errors.Is(err, os.ErrNotExist) {
+		t.Errorf("a report of nothing: %v", err)
 	}
 	if content, err := os.ReadFile(report); err != nil || string(content) != "{}" {
 		t.Errorf("%q %v", content, err)
