@@ -82,19 +82,18 @@ func Secrets(values []string, known ...string) []string {
 // Hider returns a function that takes secrets out of a text, in each form in which
 // it may hold them; nil where there is nothing to hide.
 func Hider(secrets []string) func(string) string {
-	var forms []string
+	distinct := map[string]bool{}
 	for _, secret := range Secrets(secrets) {
 		for _, form := range SecretForms(secret) {
-			if !slices.Contains(forms, form) {
-				forms = append(forms, form)
-			}
+			distinct[form] = true
 		}
 		for _, line := range strings.Split(secret, "\n") { // a log has one at a time
-			if line = strings.TrimSpace(line); len(line) >= leastSecret && !slices.Contains(forms, line) {
-				forms = append(forms, line)
+			if line = strings.TrimSpace(line); len(line) >= leastSecret {
+				distinct[line] = true
 			}
 		}
 	}
+	forms := slices.Sorted(maps.Keys(distinct))
 	if len(forms) == 0 {
 		return nil
 	}

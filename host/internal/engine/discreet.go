@@ -33,7 +33,7 @@ type confidant struct {
 	component string
 }
 
-// maxConfided bounds what is remembered of a component.
+// maxConfided bounds what is remembered of a component, beside what it is told now.
 const maxConfided = 200
 
 // add remembers secrets, and returns all that are known of the component.
@@ -44,13 +44,15 @@ func (c *confided) add(target deployment.Target, component string, secrets []str
 		c.secrets = map[confidant][]string{}
 	}
 	of := confidant{target, component}
-	for _, secret := range secrets {
-		if !slices.Contains(c.secrets[of], secret) {
-			c.secrets[of] = append(c.secrets[of], secret)
+	known := slices.DeleteFunc(c.secrets[of], func(s string) bool { return slices.Contains(secrets, s) })
+	known = known[max(len(known)-maxConfided, 0):]
+	for _, secret := range secrets { // behind those of before, which are forgotten first
+		if !slices.Contains(known, secret) {
+			known = append(known, secret)
 		}
 	}
-	c.secrets[of] = c.secrets[of][max(len(c.secrets[of])-maxConfided, 0):]
-	return slices.Clone(c.secrets[of])
+	c.secrets[of] = known
+	return slices.Clone(known)
 }
 
 // confide remembers secrets of a component, and returns all that are known of it.

@@ -9,7 +9,7 @@ import (
 	"github.com/apm-deploy/apm/host/internal/deployment"
 )
 
-// maxSecrets bounds what is remembered of a platform.
+// maxSecrets bounds what is remembered of a platform, beside what it is told now.
 const maxSecrets = 1000
 
 // secrets are what the plugin of a platform was told in confidence: what its
@@ -25,16 +25,13 @@ type secrets struct {
 func (s *secrets) add(values ...string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	count := len(s.values)
-	for _, value := range values {
-		if !slices.Contains(s.values, value) {
-			s.values = append(s.values, value)
-		}
-	}
-	if len(s.values) == count {
+	fresh := slices.ContainsFunc(values, func(v string) bool { return !slices.Contains(s.values, v) })
+	known := slices.DeleteFunc(s.values, func(v string) bool { return slices.Contains(values, v) })
+	// Those that were told last are forgotten last.
+	s.values = append(known[max(len(known)-maxSecrets, 0):], values...)
+	if !fresh {
 		return
 	}
-	s.values = s.values[max(len(s.values)-maxSecrets, 0):]
 	if hide := deployment.Hider(s.values); hide != nil {
 		s.hide.Store(&hide)
 	}

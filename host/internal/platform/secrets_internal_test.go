@@ -2,6 +2,7 @@ package platform
 
 import (
 	"bytes"
+	"fmt"
 	"log/slog"
 	"strings"
 	"testing"
@@ -33,5 +34,33 @@ func TestLinesWithoutSecrets(t *testing.T) {
 	var none *secrets
 	if got := none.text(secret); got != secret {
 		t.Errorf("without secrets: %q", got)
+	}
+}
+
+// However many secrets there were, those that were told last are known.
+func TestSecretsToldLast(t *testing.T) {
+	t.Parallel()
+	hidden := &secrets{}
+	many := make([]string, maxSecrets+100)
+	for i := range many {
+		many[i] = fmt.Sprintf("secret-%04d-", i)
+	}
+	first, last := many[0], many[len(many)-1]
+	hidden.add(many...)
+	if got := hidden.text(first + last); strings.Contains(got, "secret") {
+		t.Errorf("told at once: %q", got)
+	}
+	for i := range 10 {
+		hidden.add(first) // as with every version, which has others of its own
+		for n := range many {
+			many[n] = fmt.Sprintf("secret-of-version-%d-%04d-", i, n)
+		}
+		hidden.add(many[:maxSecrets/2]...)
+	}
+	if got := hidden.text(first); got == first {
+		t.Errorf("told again and again: %q", got)
+	}
+	if got := len(hidden.values); got > maxSecrets+len(many) {
+		t.Errorf("%d are remembered", got)
 	}
 }
