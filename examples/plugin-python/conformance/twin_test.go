@@ -197,3 +197,23 @@ func TestBug(t *testing.T) {
 		t.Errorf("Probe afterwards: %v", err)
 	}
 }
+
+// TestTokenOfTheOutcome: a watch that goes on behind the outcome ends with it.
+func TestTokenOfTheOutcome(t *testing.T) {
+	p := start(t, binary(t), t.TempDir())
+	o := deploy(t, p, 1, files(t, "one", 3)).Operation
+	var last sdk.Event
+	watch := func(token []byte) {
+		t.Helper()
+		last = sdk.Event{}
+		err := p.Watch(t.Context(), sdk.WatchRequest{Target: target, Operation: o, ResumeToken: token}, func(events ...sdk.Event) error {
+			last = events[len(events)-1]
+			return nil
+		})
+		if err != nil || last.Outcome == nil || len(last.ResumeToken) == 0 {
+			t.Fatalf("Watch with the token %q: %v, at its end %+v", token, err, last)
+		}
+	}
+	watch(nil)
+	watch(last.ResumeToken)
+}

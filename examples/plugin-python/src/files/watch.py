@@ -78,6 +78,10 @@ async def watch(platform, component, request, push) -> None:
                 Reason.REASON_NOT_FOUND,
                 f'operation "{id}" was never accepted here, or is forgotten',
             )
+        if steps > len(o["steps"]):
+            raise not_of(id)
+        if "outcome" in o:
+            steps = min(steps, len(o["steps"]) - 1)  # the Outcome ends every watch, also one that has told it
         if fresh:
             fresh = False
             await push(pb.WatchEvent(state=state_of(o)), token())
@@ -104,7 +108,11 @@ def parse_token(token: bytes, id: str) -> tuple[int, int]:
         of, steps, offset = token.decode().split(" ")
         if of == id and int(steps) >= 0 and int(offset) >= 0:
             return int(steps), int(offset)
-    raise expired(f'the resume token is not of operation "{id}": watch again without one')
+    raise not_of(id)
+
+
+def not_of(operation: str) -> Refused:
+    return expired(f'the resume token is not of operation "{operation}": watch again without one')
 
 
 def expired(message: str) -> Refused:

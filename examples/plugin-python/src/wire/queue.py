@@ -54,7 +54,7 @@ class Queue:
             except TimeoutError:
                 return None
         batch = pb.WatchResponse()
-        while self.entries and len(batch.events) < MAX_BATCH:
+        while self.entries and len(batch.events) + bool(self.dropped) < MAX_BATCH:
             key, (event, token) = self.entries.popitem(last=False)
             if self.lines and self.lines[0] == key:
                 self.lines.popleft()
