@@ -143,47 +143,6 @@ func (k *keeper) ended(p *process) error {
 	return unusable(nil, ownerRemedy, "plugin %q: %s%s", k.spec.Plugin, p.child.ending(), p.lastWords())
 }
 
-// followHealth reports what the plugin says about its platform.
-func (k *keeper) followHealth(ctx context.Context, p *process) {
-	for {
-		err := p.platform.Health(ctx, func(h sdk.Health) error {
-			k.report(h)
-			return nil
-		})
-		if ctx.Err() != nil || sdk.CodeOf(err) == sdk.Unimplemented {
-			return
-		}
-		timer := time.NewTimer(k.times.BackoffMin)
-		select {
-		case <-ctx.Done():
-			timer.Stop()
-			return
-		case <-timer.C:
-		}
-	}
-}
-
-func (k *keeper) report(h sdk.Health) {
-	hidden := k.catalog.secretsOf(k.spec.Name)
-	h.Description = hidden.text(h.Description)
-	attributes := make(map[string]string, len(h.Attributes))
-	for name, value := range h.Attributes {
-		attributes[name] = hidden.text(value)
-	}
-	k.set(func(s *State) {
-		if s.Phase != Ready && s.Phase != Unhealthy {
-			return
-		}
-		s.Attributes = attributes
-		switch h.State {
-		case sdk.HealthUnhealthy, sdk.HealthUndetected:
-			s.Phase, s.Reason = Unhealthy, h.Description
-		default:
-			s.Phase, s.Reason = Ready, ""
-		}
-	})
-}
-
 // drain lets calls under way end before the process is stopped.
 func (k *keeper) drain(hurry context.Context, p *process) {
 	limit, cancel := context.WithTimeout(hurry, k.times.Drain+time.Second)

@@ -159,10 +159,5 @@ func (p *process) lastWords() string {
 	return ""
 }
 
-func shorten(text string) string {
-	const limit = 300
-	if len(text) <= limit {
-		return text
-	}
-	return strings.ToValidUTF8(text[:limit], "") + "…"
-}
+// shorten returns what of a plugin's words fits into a sentence.
+func shorten(text string) string { return shortened(text, 300) }

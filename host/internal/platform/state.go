@@ -88,11 +88,11 @@ func (s State) retryAfter(now time.Time) time.Duration {
 func reasonOf(err error) string {
 	var e *deployment.Error
 	if !errors.As(err, &e) {
-		return err.Error()
+		return clip(err.Error())
 	}
 	reason := e.Message
 	for _, problem := range e.Problems {
 		reason += "; " + problem.String()
 	}
-	return reason
+	return clip(reason)
 }

@@ -111,8 +111,11 @@ func (p *platform) Health(ctx context.Context, report func(sdk.Health) error) er
 		if err != nil && !errors.Is(err, os.ErrNotExist) {
 			return err
 		}
-		if mode() == "unhealthy" {
+		switch mode() {
+		case "unhealthy":
 			content = []byte("not feeling well")
+		case "moody":
+			return moody(report)
 		}
 		if now := string(content); now != last {
 			last = now
@@ -129,6 +132,19 @@ func (p *platform) Health(ctx context.Context, report func(sdk.Health) error) er
 			ticks.Stop()
 			return nil
 		case <-ticks.C:
+		}
+	}
+}
+
+// moody is unwell and well again, with many words, as fast as it is heard.
+func moody(report func(sdk.Health) error) error {
+	unwell := sdk.Health{State: sdk.HealthUnhealthy, Description: strings.Repeat("not feeling well ", 10_000), Attributes: map[string]string{}}
+	for i := range 1000 {
+		unwell.Attributes[fmt.Sprint("ache ", i)] = "yes"
+	}
+	for {
+		if err := errors.Join(report(unwell), report(sdk.Health{State: sdk.HealthHealthy})); err != nil {
+			return err
 		}
 	}
 }
