@@ -17,8 +17,9 @@ type Config[G any] struct {
 	// Drive takes the steps of one operation until it has ended, on behalf of one
 	// epoch. It is called again after a crash, and whenever the operation is
 	// promoted, cancelled or recovered while nobody drives it; operations of a
-	// component go one after the other. An error ends the operation as failed. ctx
-	// ends at Close: then the operation stays as it is.
+	// component go one after the other. An error ends the operation as failed, and so
+	// does a return while it has neither ended nor a candidate. ctx ends at Close: then
+	// the operation stays as it is.
 	Drive func(ctx context.Context, w *Work[G]) error
 	// State is the full picture of an operation: phase, message, fraction,
 	// resources. The candidate is added to it.
@@ -140,6 +141,9 @@ func (w *Work[G]) run(ctx context.Context) {
 		return
 	}
 	err := w.drive(ctx)
+	if err == nil && ctx.Err() == nil {
+		err = w.left()
+	}
 	var broken *brokenError
 	if err != nil && ctx.Err() == nil && !errors.Is(err, ErrUnwanted) && !errors.As(err, &broken) {
 		failure := w.book.config.Failure(err)
@@ -153,6 +157,17 @@ func (w *Work[G]) run(ctx context.Context) {
 	if err != nil && ctx.Err() == nil && !errors.Is(err, ErrUnwanted) {
 		log.Error("operation is not driven any more: Recover goes on with it", "error", err)
 	}
+}
+
+// left is the failure of an operation that Drive returned from although nobody would
+// ever call it again for it: it has not ended, and has no candidate that Promote could
+// come for.
+func (w *Work[G]) left() error {
+	o, err := w.Operation()
+	if err != nil || o.Reached(Candidate) {
+		return err
+	}
+	return errors.New("bug in the plugin: it returned in the middle of the operation")
 }
 
 // drive is the plugin's Drive, whose panic is a failure of the operation: ended with

@@ -280,6 +280,19 @@ func TestDriveFails(t *testing.T) {
 	}
 }
 
+// Whoever returns in the middle of an operation would leave it there for good.
+func TestDriveReturnsTooEarly(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
+	r.drives(func(ctx context.Context, w *work) error {
+		return w.Do(ctx, func(_ *record, o *operation) error { o.Reach("drawn"); return nil })
+	})
+	r.accept(op("a", 1), "one")
+	if out := r.ends("a", sdk.ResultFailed); !strings.Contains(out.Message, "in the middle") {
+		t.Errorf("outcome %+v", out)
+	}
+}
+
 // A step that changes nothing is not written, and wakes nobody.
 func TestDoNothing(t *testing.T) {
 	t.Parallel()
