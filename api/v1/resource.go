@@ -61,7 +61,7 @@ type Plugin struct {
 	Capabilities []string          `json:"capabilities"`
 	Attributes   map[string]string `json:"attributes,omitempty"`
 	Limits       *PluginLimits     `json:"limits,omitempty" doc:"Absent: it has none of its own."`
-	Misdeeds     map[string]uint64 `json:"misdeeds,omitempty" doc:"How often it broke a rule of the contract since the host started, by rule: progress_backwards, after_outcome, foreign_operation, plugin_bug."`
+	Misdeeds     map[string]uint64 `json:"misdeeds,omitempty" doc:"How often it broke a rule of the contract since the host started, by rule: progress_backwards, after_outcome, plugin_bug."`
 	Output       []string          `json:"output,omitempty" doc:"Last lines of the process that ended; only for one plugin, and with a token."`
 	Config       []SchemaKey       `json:"config,omitempty" doc:"Keys of a platform block; only for one plugin."`
 	Spec         []SchemaKey       `json:"spec,omitempty" doc:"Keys of a spec block; only for one plugin."`

@@ -185,7 +185,7 @@ func TestStreamThatGoesOnAfterTheOutcome(t *testing.T) {
 
 // Events of an operation that is not the one that counts any more are dropped:
 // here those of the first, while its successor runs.
-func TestEventsOfAForeignOperation(t *testing.T) {
+func TestEventsOfAnEarlierOperation(t *testing.T) {
 	t.Parallel()
 	r := newRig(t)
 	release := make(chan struct{})
@@ -214,8 +214,10 @@ func TestEventsOfAForeignOperation(t *testing.T) {
 	if d.Status != deployment.Completed {
 		t.Errorf("%s: %s", d.Status, d.Reason)
 	}
-	if counts := r.engine.Misdeeds("fake"); counts[engine.MisdeedForeign] != 1 || r.logged(string(engine.MisdeedForeign)) != 1 {
-		t.Errorf("%v, logged %d times", counts, r.logged(string(engine.MisdeedForeign)))
+	for rule, count := range r.engine.Misdeeds("fake") {
+		if count > 0 { // on the wire no event can come behind its stream: it is no rule for a plugin
+			t.Errorf("%s: %d", rule, count)
+		}
 	}
 }
 

@@ -17,13 +17,12 @@ type Misdeed string
 const (
 	MisdeedBackwards Misdeed = "progress_backwards" // the fraction of an operation fell, or is none
 	MisdeedAfter     Misdeed = "after_outcome"      // events after the last word on an operation
-	MisdeedForeign   Misdeed = "foreign_operation"  // events of an operation that is not the one watched
 	MisdeedBug       Misdeed = "plugin_bug"         // it answered that it broke down
 )
 
 // Misdeeds are all of them, in order.
 func Misdeeds() []Misdeed {
-	return []Misdeed{MisdeedBackwards, MisdeedAfter, MisdeedForeign, MisdeedBug}
+	return []Misdeed{MisdeedBackwards, MisdeedAfter, MisdeedBug}
 }
 
 // misdeeds counts by platform.
