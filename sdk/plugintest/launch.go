@@ -43,7 +43,8 @@ func start(t T, command, env []string) (*Process, error) {
 	select {
 	case p.Line = <-first:
 	case <-p.exited:
-		p.hearOut()
+		p.outRead() // its last words
+		p.errRead()
 		select {
 		case p.Line = <-first: // what is wrong with it says more than that it has ended
 		default:
@@ -155,19 +156,6 @@ func (p *Process) run(t T) (<-chan string, error) {
 		readers.Wait()
 	})
 	return first, nil
-}
-
-// hearOut waits for the last words of a process that has ended. What it started
-// may hold its outputs open for longer.
-func (p *Process) hearOut() {
-	late := time.After(endTimeout)
-	for _, ended := range []<-chan struct{}{p.outEnded, p.errEnded} {
-		select {
-		case <-ended:
-		case <-late:
-			return
-		}
-	}
 }
 
 func copyOutput(to io.Writer, from io.Reader, first chan<- string) {
