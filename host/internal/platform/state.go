@@ -42,7 +42,7 @@ type State struct {
 
 // unavailable is the error of a call that needs the platform; also is a further
 // cause.
-func (s State) unavailable(also error) error {
+func (s State) unavailable(also error) *deployment.Error {
 	e := &deployment.Error{
 		Code: deployment.Unavailable, Err: errors.Join(s.Err, also),
 		Message:    fmt.Sprintf("platform %q is %s", s.Platform, s.Phase),

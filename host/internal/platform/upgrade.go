@@ -1,6 +1,7 @@
 package platform
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -31,11 +32,36 @@ type UpgradeResult struct {
 // The error is a *deployment.Error. It says that the old one stays in charge,
 // also where the new one had begun: then the old one was put back on every
 // platform. NotFound is an unknown plugin; Conflict one that is upgraded already,
-// or that no platform uses.
+// or that no platform uses. Where what is pinned is the binary that a platform has
+// already, and does not run there, it says so.
 //
 // The end of ctx ends an upgrade that has changed nothing yet; later it only ends
 // the waiting, and the upgrade goes on.
 func (s *Supervisor) Upgrade(ctx context.Context, plugin string) (UpgradeResult, error) {
+	result, err := s.upgrade(ctx, plugin)
+	if err == nil && result.Unchanged {
+		err = s.runs(plugin)
+	}
+	return result, err
+}
+
+// runs says which platform of a plugin is not up.
+func (s *Supervisor) runs(plugin string) error {
+	for _, k := range s.of(plugin) {
+		state, _, _ := k.look()
+		if state.Phase == Ready || state.Phase == Unhealthy {
+			continue
+		}
+		e := state.unavailable(nil)
+		e.Message = fmt.Sprintf("plugin %q has the pinned binary already, so that nothing was upgraded, but %s", plugin, e.Message)
+		e.Remedy = cmp.Or(e.Remedy, "apm plugin list says how it goes on")
+		return e
+	}
+	return nil
+}
+
+// upgrade is Upgrade, which is content where there was nothing to do.
+func (s *Supervisor) upgrade(ctx context.Context, plugin string) (UpgradeResult, error) {
 	release, err := s.claim(plugin)
 	if err != nil {
 		return UpgradeResult{}, err
@@ -75,7 +101,7 @@ func (s *Supervisor) UpgradeChanged(ctx context.Context) ([]UpgradeResult, error
 	var results []UpgradeResult
 	var found []error
 	for _, plugin := range plugins {
-		result, err := s.Upgrade(ctx, plugin)
+		result, err := s.upgrade(ctx, plugin)
 		switch {
 		case err != nil:
 			found = append(found, err)

@@ -367,3 +367,25 @@ func TestUpgradeChanged(t *testing.T) {
 		t.Errorf("locked: %+v, %v", results, err)
 	}
 }
+
+// What is pinned already, and does not run, is not called what runs; SIGHUP, which
+// is about what changed, has nothing to say.
+func TestUpgradeOfWhatDoesNotRun(t *testing.T) {
+	t.Parallel()
+	h := newHouse(t)
+	h.hold.Times = settled()
+	h.lock()
+	h.control("mode", "crash")
+	s := h.supervise()
+	eventually(t, "it is broken", func() bool { return s.States()[0].Phase == platform.Broken })
+	_, err := s.Upgrade(t.Context(), "fault")
+	var e *deployment.Error
+	if !errors.As(err, &e) || e.Code != deployment.Unavailable ||
+		!strings.Contains(e.Message, "has the pinned binary already") || !strings.Contains(e.Message, `platform "one" is broken`) ||
+		!strings.Contains(e.Remedy, "apm plugin restart one") {
+		t.Errorf("got %v", err)
+	}
+	if results, err := s.UpgradeChanged(t.Context()); len(results) != 0 || err != nil {
+		t.Errorf("UpgradeChanged: %v, %v", results, err)
+	}
+}
