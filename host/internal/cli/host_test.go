@@ -113,6 +113,8 @@ func check(t *testing.T, err error) {
 type plugins struct {
 	mu    sync.Mutex
 	state string
+	// silent is a plugin that has told no version.
+	silent bool
 	// restart are the states after a restart, and next those that are left of them,
 	// one at each look.
 	restart []string
@@ -134,8 +136,12 @@ func (p *plugins) one() apiv1.Plugin {
 	if p.state != "ready" {
 		reason = "exit status 7"
 	}
+	version := "1.0.0"
+	if p.silent {
+		version = ""
+	}
 	return apiv1.Plugin{
-		Platform: "memory", Plugin: "memory", Version: "1.0.0", Path: "/nonexistent", State: p.state, Reason: reason, PID: 42, Capabilities: []string{"plan", "cancel", "logs"},
+		Platform: "memory", Plugin: "memory", Version: version, Path: "/nonexistent", State: p.state, Reason: reason, PID: 42, Capabilities: []string{"plan", "cancel", "logs"},
 		Spec:   []apiv1.SchemaKey{{Name: "content", Type: "string", Required: true, Description: "What it is."}, {Name: "file", Type: "string", Path: true}},
 		Schema: &apiv1.PluginSchema{Spec: memorySpec},
 	}

@@ -72,9 +72,23 @@ func (s *session) inspected(cmd *cobra.Command, name string) (apiv1.Plugin, erro
 	return c.Plugin(cmd.Context(), name)
 }
 
+// headOf is one line about a platform; a plugin that never started has told no
+// version.
+func headOf(p apiv1.Plugin) string {
+	head := p.Platform + ": plugin " + p.Plugin
+	if p.Version != "" {
+		head += " " + p.Version
+	}
+	head += ", " + p.State
+	if p.Reason != "" {
+		head += ": " + p.Reason
+	}
+	return head
+}
+
 // showProcess shows how the process of a platform is.
 func showProcess(g *output.Grid, p apiv1.Plugin) {
-	g.Title("%s: plugin %s %s, %s %s", p.Platform, p.Plugin, p.Version, p.State, p.Reason)
+	g.Title("%s", headOf(p))
 	g.Title("  path          %s", p.Path)
 	pinned := p.PinnedBy
 	if pinned == "" {

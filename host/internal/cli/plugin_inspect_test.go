@@ -20,3 +20,15 @@ func TestPluginInspect(t *testing.T) {
 	_, stderr = h.do(t, cli.ExitError, "plugin", "inspect", "./not-there", "--docs")
 	contains(t, stderr, "not-there")
 }
+
+// The first line about a platform whose plugin is not well has its reason.
+func TestPluginInspectOfABrokenOne(t *testing.T) {
+	t.Parallel()
+	h := newHost(t)
+	h.processes.with(func() { h.processes.state = "broken" })
+	stdout, _ := h.do(t, cli.ExitDone, "plugin", "inspect", "memory")
+	contains(t, stdout, "memory: plugin memory 1.0.0, broken: exit status 7\n")
+	h.processes.with(func() { h.processes.silent = true })
+	stdout, _ = h.do(t, cli.ExitDone, "plugin", "inspect", "memory")
+	contains(t, stdout, "memory: plugin memory, broken: exit status 7\n")
+}

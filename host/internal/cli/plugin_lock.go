@@ -2,6 +2,7 @@ package cli
 
 import (
 	"context"
+	"slices"
 
 	"github.com/spf13/cobra"
 
@@ -53,7 +54,21 @@ binary with another checksum.`,
 				g.Note("%s", result.File)
 			})
 		},
+		ValidArgsFunction: s.completeLock,
 	}
+}
+
+// completeLock completes the plugins of config.hcl, which needs no host.
+func (s *session) completeLock(_ *cobra.Command, args []string, begun string) ([]cobra.Completion, cobra.ShellCompDirective) {
+	var names []cobra.Completion
+	if c, err := s.config(); err == nil {
+		for _, p := range c.Plugins() {
+			if !slices.Contains(args, p.Name) {
+				names = add(names, begun, p.Name, p.Path)
+			}
+		}
+	}
+	return names, cobra.ShellCompDirectiveNoFileComp
 }
 
 func lock(ctx context.Context, c *config.Config, names []string) (lockResult, error) {

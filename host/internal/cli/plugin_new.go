@@ -52,6 +52,7 @@ are. The sdk that it is built with comes along; all else comes from your Go prox
 				g.Title("README.md there has the blocks for config.hcl, and says what to change.")
 			})
 		},
+		ValidArgsFunction: cobra.NoFileCompletions, // a new name
 	}
 	cmd.Flags().StringVar(&plugin.Dir, "dir", "", "`directory` to write, empty or not there yet (default: apm-plugin-NAME)")
 	cmd.Flags().StringVar(&plugin.Module, "module", "", "Go module `path` (default: example.com/apm-plugin-NAME)")

@@ -2,6 +2,7 @@ package cli_test
 
 import (
 	"context"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -93,7 +94,13 @@ func TestCompletionOfPlatforms(t *testing.T) {
 			t.Errorf("%v: %q", words, got)
 		}
 	}
-	for _, words := range [][]string{{"plugin", "restart", "x"}, {"plugin", "restart", "memory", ""}} {
+	at := filepath.Join(h.dir, "config.hcl")
+	if got := completions(t, h.env, "--config-file", at, "plugin", "lock", ""); len(got) != 1 || got[0] != "memory\t/nonexistent" {
+		t.Errorf("plugin lock: %q", got)
+	}
+	for _, words := range [][]string{
+		{"plugin", "restart", "x"}, {"plugin", "restart", "memory", ""}, {"--config-file", at, "plugin", "lock", "memory", ""}, {"plugin", "new", ""},
+	} {
 		if got := completions(t, h.env, words...); len(got) != 0 {
 			t.Errorf("%v: %q", words, got)
 		}
