@@ -86,7 +86,7 @@ func (o Options) check(ctx context.Context, s Streams, path string, d sdk.Descri
 	}
 	config.Only = func(name string) bool { return slices.Contains(names, name) }
 	report := &Report{Binary: o.Binary, File: path, Plugin: pluginOf(d), StartedAt: time.Now().UTC(), Cases: []Case{}}
-	table := s.newTable(names, o.Verbose)
+	table := s.newTable(append(plugintest.Cases()[:1], names...), o.Verbose) // the first one runs always
 	table.head(report)
 	plugintest.Check(ctx, config, func(result plugintest.Result) {
 		c := report.add(result)

@@ -101,6 +101,21 @@ func TestBrokenPluginIsNamed(t *testing.T) {
 	}
 }
 
+// The case that always runs has a name longer than that of the one asked for.
+func TestColumnsAreStraight(t *testing.T) {
+	t.Parallel()
+	_, stdout, stderr := run(t.Context(), "--run", "^health is told$", plugin(t, "apm-plugin-fake"))
+	var at []int
+	for line := range strings.Lines(stdout) {
+		if column := regexp.MustCompile(`  (RESULT|passed|skipped) `).FindStringIndex(line); column != nil {
+			at = append(at, column[0])
+		}
+	}
+	if len(at) != 3 || at[0] != at[1] || at[1] != at[2] {
+		t.Errorf("columns at %v\n%s%s", at, stdout, stderr)
+	}
+}
+
 // A plugin that starts and then contradicts itself fails a case: its file cannot be
 // read by such a schema, and that is no mistake of who wrote the file.
 func TestPluginThatContradictsItself(t *testing.T) {

@@ -6,11 +6,13 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"errors"
+	"fmt"
 	"slices"
 	"strings"
 	"time"
 
 	"github.com/apm-deploy/apm/sdk"
+	"github.com/apm-deploy/apm/sdk/diag"
 )
 
 // bench is what a case works on: a configured plugin and a component of its own.
@@ -135,9 +137,21 @@ func (b *bench) resolve(target sdk.Target) sdk.Release {
 	b.Helper()
 	release, ds, err := b.client.Resolve(b.ctx(), sdk.ResolveRequest{Target: target})
 	if err != nil || ds.HasErrors() {
-		b.Fatalf("Resolve of %s: %v %v", target.Version, err, ds)
+		b.Fatalf("Resolve of %s: %s", target.Version, said(ds, err))
 	}
 	return release
+}
+
+// said renders what a call had to say of mistakes.
+func said(ds diag.Diagnostics, err error) string {
+	switch {
+	case err != nil:
+		return err.Error()
+	case len(ds) == 0:
+		return "nothing"
+	default:
+		return fmt.Sprint(ds)
+	}
 }
 
 func (b *bench) snapshot() sdk.SnapshotResult {

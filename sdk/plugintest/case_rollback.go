@@ -202,7 +202,7 @@ func (b *bench) plan(request sdk.PlanRequest) sdk.Plan {
 	before := b.observed()
 	plan, err := b.client.Plan(b.ctx(), request)
 	if err != nil || plan.Diagnostics.HasErrors() {
-		b.Fatalf("Plan: %v %v", err, plan.Diagnostics)
+		b.Fatalf("Plan: %s", said(plan.Diagnostics, err))
 	}
 	b.equal("observed digest after Plan", before, b.observed())
 	return plan

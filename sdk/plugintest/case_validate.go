@@ -40,7 +40,7 @@ func diagnosticPaths(b *bench) {
 	}
 	ds, err := b.client.Validate(b.ctx(), nil, bad)
 	if err != nil || !ds.HasErrors() {
-		b.Fatalf("SpecBad: want error diagnostics, got %v %v", ds, err)
+		b.Fatalf("Validate of spec \"bad\": want an error diagnostic, got %s", said(ds, err))
 	}
 	for _, one := range ds {
 		b.knownPath(d.Spec, one)
@@ -51,7 +51,7 @@ func (b *bench) valid(what string, config, spec []byte) {
 	b.Helper()
 	ds, err := b.client.Validate(b.ctx(), config, spec)
 	if err != nil || ds.HasErrors() {
-		b.Errorf("Validate of %s: %v %v", what, ds, err)
+		b.Errorf("Validate of %s: %s", what, said(ds, err))
 	}
 }
 
