@@ -40,9 +40,30 @@ func (o *Options) Flags(flags *flag.FlagSet) {
 	flags.StringVar(&o.JSON, "json", o.JSON, "write the report as JSON to this `file`, - for standard output")
 	flags.StringVar(&o.JUnit, "junit", o.JUnit, "write the report as JUnit XML to this `file`, - for standard output")
 	flags.StringVar(&o.Run, "run", o.Run, "run only the cases whose name matches this `regexp`")
-	flags.DurationVar(&o.Timeout, "timeout", o.Timeout, "`time` that one operation may take (default: that of the file, else 60s)")
+	flags.Var((*span)(&o.Timeout), "timeout", "`time` that one operation may take (default: that of the file, else 60s)")
 	flags.BoolVar(&o.Verbose, "verbose", o.Verbose, "show what the plugin wrote to standard error in cases that failed")
 	flags.BoolVar(&o.List, "list", o.List, "list the names of the cases and run none")
+}
+
+// span is a flag's time; package flag would say "parse error".
+type span time.Duration
+
+// Set parses text.
+func (s *span) Set(text string) error {
+	d, err := time.ParseDuration(text)
+	if err != nil {
+		return errors.New("write a number and a unit, as in 2m")
+	}
+	*s = span(d)
+	return nil
+}
+
+// String returns the time, "" for none.
+func (s *span) String() string {
+	if s == nil || *s == 0 {
+		return ""
+	}
+	return time.Duration(*s).String()
 }
 
 // Long is the text of the command's help.

@@ -24,7 +24,7 @@ func TestUsageErrors(t *testing.T) {
 		"no expression":     {[]string{"a", "--run", "("}, `--run "(" is no regular expression`},
 		"no case":           {[]string{"a", "--run", "nothing of the kind"}, `matches no case: --list shows their names`},
 		"no case to list":   {[]string{"--list", "--run", "nothing of the kind"}, `matches no case`},
-		"no time":           {[]string{"a", "--timeout", "soon"}, `invalid value "soon" for flag -timeout`},
+		"no time":           {[]string{"a", "--timeout", "soon"}, `invalid value "soon" for flag -timeout: write a number and a unit, as in 2m`},
 		"negative time":     {[]string{"a", "--timeout", "-1s"}, `--timeout -1s: write a time above zero, as in 2m`},
 		"two on stdout":     {[]string{"a", "--json", "-", "--junit", "-"}, `--json and --junit both write to "-": name two files`},
 		"value is missing":  {[]string{"a", "--json"}, `flag needs an argument: -json`},

@@ -77,7 +77,7 @@ func Serve(ctx context.Context, options Options) (err error) {
 		log.Warn("config.hcl", "problem", warning.String())
 	}
 	if os.Geteuid() == 0 {
-		log.Warn("the host runs as root, and so does all that the process platform starts; give the platform a user, or run the host as another")
+		log.Warn("the host runs as root, and so do its plugins and all that they start; run it as another user, or give the process platform one")
 	}
 	h := &host{options: options, settings: settings, log: log}
 	defer func() { err = errors.Join(err, h.close(context.WithoutCancel(ctx))) }()

@@ -18,7 +18,9 @@ func TestPluginInspect(t *testing.T) {
 	_, stderr = h.do(t, cli.ExitNotFound, "plugin", "inspect", "nothing", "--docs")
 	contains(t, stderr, "nothing")
 	_, stderr = h.do(t, cli.ExitError, "plugin", "inspect", "./not-there", "--docs")
-	contains(t, stderr, "not-there")
+	contains(t, stderr, "not-there", "name the plugin's one file where it is")
+	_, stderr = h.do(t, cli.ExitError, "plugin", "inspect", "/bin/true")
+	contains(t, stderr, "before it was ready", "apm plugin test /bin/true shows how far it gets")
 }
 
 // The first line about a platform whose plugin is not well has its reason.
