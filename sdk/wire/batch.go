@@ -18,7 +18,7 @@ func (q *queue) take() (out *frame, last bool) {
 	if count == 0 && q.dropped == 0 {
 		return nil, false
 	}
-	out = &frame{data: make([]byte, 0, bytes+(count+1)*frameBytes)}
+	out = newFrame(bytes + (count+1)*frameBytes)
 	var token []byte
 	for range count {
 		one := q.entries.oldest
@@ -81,7 +81,7 @@ func (q *queue) countDroppedLocked(out *frame) {
 	if q.dropped == 0 {
 		return
 	}
-	data, err := encodeEvent(sdk.Event{ObservedAt: time.Now(), DroppedLogLines: q.dropped})
+	data, err := appendEvent(nil, sdk.Event{ObservedAt: time.Now(), DroppedLogLines: q.dropped})
 	if err != nil {
 		panic("encode a number: " + err.Error()) // unreachable
 	}

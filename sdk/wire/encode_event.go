@@ -39,33 +39,32 @@ const (
 	fieldLogStream   protowire.Number = 5
 )
 
-// encodeEvent returns a WatchEvent as it goes over the wire, with valid text; nil
-// for one that is not to be sent. Resources and log lines, of which there are
-// many, are written by hand: through protobuf's reflection they cost several
+// appendEvent appends a WatchEvent as it goes over the wire, with valid text, and
+// nothing for one that is not to be sent. Resources and log lines, of which there
+// are many, are written by hand: through protobuf's reflection they cost several
 // times as much.
-func encodeEvent(e sdk.Event) ([]byte, error) {
+func appendEvent(b []byte, e sdk.Event) ([]byte, error) {
 	var scratch [512]byte
 	switch {
 	case e.State != nil:
 	case e.Resource != nil:
-		return encodeWithin(fieldResource, appendResource(scratch[:0], e.Resource), e.ObservedAt), nil
+		return appendWithin(b, fieldResource, appendResource(scratch[:0], e.Resource), e.ObservedAt), nil
 	case e.Log != nil:
-		return encodeWithin(fieldLog, appendLog(scratch[:0], e.Log), e.ObservedAt), nil
+		return appendWithin(b, fieldLog, appendLog(scratch[:0], e.Log), e.ObservedAt), nil
 	}
 	out := eventToProto(e)
 	if out.GetEvent() == nil {
-		return nil, nil
+		return b, nil
 	}
 	sanitize(out.ProtoReflect())
-	return proto.Marshal(out)
+	return proto.MarshalOptions{}.MarshalAppend(b, out)
 }
 
-// encodeWithin puts one kind of event into a WatchEvent.
-func encodeWithin(field protowire.Number, kind []byte, at time.Time) []byte {
-	event := make([]byte, 0, len(kind)+32)
-	event = appendTime(event, fieldObservedAt, at)
-	event = protowire.AppendTag(event, field, protowire.BytesType)
-	return protowire.AppendBytes(event, kind)
+// appendWithin appends a WatchEvent with one kind of event.
+func appendWithin(b []byte, field protowire.Number, kind []byte, at time.Time) []byte {
+	b = appendTime(b, fieldObservedAt, at)
+	b = protowire.AppendTag(b, field, protowire.BytesType)
+	return protowire.AppendBytes(b, kind)
 }
 
 func appendResource(b []byte, r *sdk.Resource) []byte {

@@ -44,7 +44,7 @@ func TestEventsAreEncodedAsProtobufDoes(t *testing.T) {
 	for name, event := range sampleEvents() {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			data, err := encodeEvent(event)
+			data, err := appendEvent(nil, event)
 			if err != nil {
 				t.Fatal(err)
 			}

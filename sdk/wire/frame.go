@@ -25,6 +25,13 @@ type frame struct {
 	events int
 }
 
+// newFrame returns a frame with room for so many bytes, which gRPC gives back when
+// they are sent.
+func newFrame(size int) *frame {
+	data := mem.DefaultBufferPool().Get(size)
+	return &frame{data: (*data)[:0]}
+}
+
 func (f *frame) add(event []byte) {
 	f.data = protowire.AppendTag(f.data, fieldEvents, protowire.BytesType)
 	f.data = protowire.AppendBytes(f.data, event)
@@ -93,7 +100,7 @@ func newCodec(repair bool) codec { return codec{encoding.GetCodecV2(protocodec.N
 // message that it refuses is looked at again.
 func (c codec) Marshal(v any) (mem.BufferSlice, error) {
 	if out, ok := v.(*frame); ok {
-		return mem.BufferSlice{mem.SliceBuffer(out.data)}, nil
+		return mem.BufferSlice{mem.NewBuffer(&out.data, mem.DefaultBufferPool())}, nil
 	}
 	data, err := c.CodecV2.Marshal(v)
 	message, ok := v.(proto.Message)

@@ -53,50 +53,6 @@ type queue struct {
 	room      chan struct{} // closed and replaced when something was taken
 }
 
-type entry struct {
-	data    []byte // the WatchEvent, encoded
-	kind    entryKind
-	id      string // of a resource
-	dropped uint64 // log lines that the platform itself left out
-	token   []byte
-	group   uint64 // events of one Sink call are one group
-
-	older, newer *entry // neighbours in the chain
-	newerLog     *entry // next in the fifo
-}
-
-// bytes is what an entry takes in a message, about.
-func (e *entry) bytes() int { return len(e.data) + len(e.token) }
-
-// entryKind is what the queue must know about an event.
-type entryKind int
-
-const (
-	plainEntry entryKind = iota // never left out
-	stateEntry
-	resourceEntry
-	logEntry
-	droppedEntry
-	outcomeEntry
-)
-
-func kindOf(event sdk.Event) entryKind {
-	switch {
-	case event.State != nil:
-		return stateEntry
-	case event.Resource != nil:
-		return resourceEntry
-	case event.Log != nil:
-		return logEntry
-	case event.DroppedLogLines > 0:
-		return droppedEntry
-	case event.Outcome != nil:
-		return outcomeEntry
-	default:
-		return plainEntry
-	}
-}
-
 func newQueue() *queue {
 	return &queue{
 		resources: map[string]*entry{}, ready: make(chan struct{}, 1), room: make(chan struct{}),
@@ -149,7 +105,8 @@ func (q *queue) push(ctx context.Context, events []sdk.Event) error {
 
 // newEntry encodes an event; it returns nil for one that is not to be sent.
 func newEntry(event sdk.Event) (*entry, error) {
-	one := &entry{kind: kindOf(event), token: event.ResumeToken}
+	one := takeEntry()
+	one.kind, one.token = kindOf(event), event.ResumeToken
 	switch {
 	case one.kind == droppedEntry:
 		one.dropped = event.DroppedLogLines
@@ -161,8 +118,8 @@ func newEntry(event sdk.Event) (*entry, error) {
 	case event.Heartbeat && one.kind == plainEntry:
 		return nil, nil // the stream makes its own
 	}
-	data, err := encodeEvent(event)
-	if err != nil || data == nil {
+	data, err := appendEvent(one.data, event)
+	if err != nil || len(data) == 0 {
 		return nil, err
 	}
 	one.data = data
@@ -233,7 +190,10 @@ func (q *queue) addLocked(one *entry) {
 	q.heldBytes += one.bytes()
 }
 
+// removeLocked takes an entry out and gives it back: nobody may look at it any
+// more.
 func (q *queue) removeLocked(one *entry) {
+	defer one.giveBack()
 	q.entries.remove(one)
 	if one.kind == logEntry {
 		q.logs.pop() // the oldest goes first, always
