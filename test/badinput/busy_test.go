@@ -15,8 +15,9 @@ import (
 // the target runs.
 func requests(t *testing.T, w *world) {
 	w.Define(harness.Application{Name: "busy", Bake: "50ms", Concurrent: "refuse", Components: []harness.Component{
-		{Name: "web", Command: []string{"/bin/sleep", "600"}, Checks: "none"},
+		{Name: "web", Listen: w.Address(), Checks: "none"},
 	}})
+	w.Artifact("v0")
 	w.Deployed("busy", "v0")
 	never := `[{"type":"http","name":"never","url":"` + w.URL() + `/nothing-here","interval":"100ms"}]`
 	holder := w.DeployRequest(apiv1.StartRequest{Name: "busy", Version: "v1", HealthChecks: json.RawMessage(never)}).ID

@@ -102,7 +102,7 @@ func group(cmd *cobra.Command, children ...*cobra.Command) *cobra.Command {
 		}
 		message := fmt.Sprintf("unknown command %q", args[0])
 		if near := cmd.SuggestionsFor(args[0]); len(near) > 0 {
-			message += fmt.Sprintf("; did you mean %q?", strings.Join(near, `" or "`))
+			message += `; did you mean "` + strings.Join(near, `" or "`) + `"?`
 		}
 		return usage(errors.New(message))
 	}

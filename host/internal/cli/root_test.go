@@ -125,6 +125,7 @@ func TestUsageErrors(t *testing.T) {
 	}{
 		"unknown command":    {[]string{"deplyo"}, `did you mean "deploy"?`, "apm"},
 		"unknown subcommand": {[]string{"deploy", "lst"}, `did you mean "list"?`, "apm deploy"},
+		"near to two":        {[]string{"plugin", "lck"}, `did you mean "lock" or "sdk"?`, "apm plugin"},
 		"unknown flag":       {[]string{"deploy", "list", "--platformm", "x"}, "unknown flag: --platformm; did you mean --platform?", "apm deploy list"},
 		"unknown format":     {[]string{"deploy", "list", "-o", "xml"}, "must be one of table, wide, json, yaml, jsonl", "apm deploy list"},
 		"bad status":         {[]string{"deploy", "list", "--status", "done"}, "one of pending, preparing", "apm deploy list"},
