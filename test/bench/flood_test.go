@@ -3,6 +3,7 @@ package main_test
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"os"
 	"regexp"
@@ -69,15 +70,22 @@ func lines(b *testing.B, h *harness.Host, id string) []time.Duration {
 	ctx, cancel := context.WithTimeout(b.Context(), 10*time.Minute)
 	defer cancel()
 	var took []time.Duration
-	must(b, h.Client.Watch(ctx, id, 0, func(e apiv1.Event) error {
-		if e.Type != "log" {
+	over := errors.New("the deployment has ended")
+	err := h.Client.Watch(ctx, id, 0, func(e apiv1.Event) error {
+		switch {
+		case e.Type == "deployment.status" && harness.Terminal(harness.Field(e, "status")):
+			return over // a watch goes on for as long as what was deployed runs
+		case e.Type != "log":
 			return nil
 		}
 		var line apiv1.LogLine
 		err := json.Unmarshal(e.Data, &line)
 		took = append(took, time.Since(line.Time))
 		return err
-	}))
+	})
+	if !errors.Is(err, over) {
+		b.Fatal(err)
+	}
 	if least := int(steadyRate * steadyFor.Seconds() * 9 / 10); len(took) < least {
 		b.Fatalf("%d log lines arrived, %d were sent", len(took), least*10/9)
 	}
