@@ -59,9 +59,9 @@ func TestCrashesAtStart(t *testing.T) {
 	if plugin.Restarts < 4 { // the first of the five is the start of the one that was killed
 		t.Errorf("given up after %d restarts", plugin.Restarts)
 	}
-	harness.Eventually(t, "the deployment waits for its plugin", func() (bool, string) {
+	harness.Eventually(t, "the deployment waits for its plugin, and says why", func() (bool, string) {
 		d := h.Get(patient.ID)
-		return d.Waiting != nil && d.Waiting.Kind == "plugin", fmt.Sprintf("%s: %s, %+v", d.Status, d.Reason, d.Waiting)
+		return d.Waiting != nil && d.Waiting.Kind == "plugin" && strings.Contains(d.Waiting.For, "no licence found"), fmt.Sprintf("%s: %s, %+v", d.Status, d.Reason, d.Waiting)
 	})
 	told{"waiting", "files", "no licence found"}.in(t, h.Must(0, "deploy", "status", patient.ID).Stdout)
 

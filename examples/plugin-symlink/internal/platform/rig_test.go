@@ -57,9 +57,12 @@ func (r *rig) path(parts ...string) string {
 
 func (r *rig) component() component.Dir { return component.Dir(r.path()) }
 
-// edit changes what is written down, as a crash leaves it.
+// edit changes what is written down, as a crash leaves it: nobody drives any more.
 func (r *rig) edit(change func(*component.Record)) {
 	r.Helper()
+	if err := r.Close(r.ctx()); err != nil {
+		r.Fatal(err)
+	}
 	file := r.path(".apm", "state.json")
 	text, err := os.ReadFile(file)
 	if err != nil {

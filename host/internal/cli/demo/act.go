@@ -20,8 +20,10 @@ var acts = []struct {
 	{"v3", "v3 passes its candidate check and takes over; then its health turns bad, although it still answers.", deployment.RolledBack},
 }
 
-// act shows one deployment from its start to its end.
-func (d *demo) act(ctx context.Context, act struct {
+// act shows one deployment from its start to its end. The request to start it is
+// answered before a first signal is heeded: one that was given up could be accepted
+// after everything was removed.
+func (d *demo) act(ctx, hard context.Context, act struct {
 	version string
 	tells   string
 	ends    deployment.Status
@@ -33,7 +35,7 @@ func (d *demo) act(ctx context.Context, act struct {
 	if err != nil {
 		return err
 	}
-	started, err := d.client.Start(ctx, apiv1.StartRequest{Name: application, Version: act.version, Environment: environment, Reason: "demo"}, "")
+	started, err := d.client.Start(hard, apiv1.StartRequest{Name: application, Version: act.version, Environment: environment, Reason: "demo"}, "")
 	if err != nil {
 		return err
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/http"
 	"os"
 	"syscall"
 	"time"
@@ -43,10 +44,12 @@ func (d *demo) cleanUp(ctx context.Context) error {
 		err = d.removeAll(ctx)
 	}
 	d.host.stop(ctx)
+	if err == nil {
+		err = awaitGone(ctx, installation)
+	}
 	if err != nil {
 		return fmt.Errorf("remove what the demo deployed: %w", err)
 	}
-	awaitGone(ctx, installation)
 	return errors.Join(removeTraces(d.PlatformState, installation), d.dir.wipe())
 }
 
@@ -72,7 +75,7 @@ func (d *demo) removeAll(ctx context.Context) error {
 				continue
 			}
 			left = true
-			if err := d.removeTarget(ctx, target); err != nil {
+			if err := d.removeTarget(ctx, target); err != nil && !held(err) {
 				return err
 			}
 		}
@@ -106,6 +109,13 @@ func (d *demo) removeTarget(ctx context.Context, target apiv1.Target) error {
 		return fmt.Errorf("the removal of %s ended %s: %s", target.Application, state.Status, state.Reason)
 	}
 	return nil
+}
+
+// held says whether something was refused because a deployment was accepted since
+// somebody looked: whoever looks again finds it.
+func held(err error) bool {
+	var problem *client.Problem
+	return errors.As(err, &problem) && problem.Status == http.StatusConflict
 }
 
 // await follows a deployment silently.

@@ -39,7 +39,7 @@ type Config struct {
 	Environ []string
 }
 
-// ErrInterrupted is returned when a signal came before the end.
+// ErrInterrupted is returned when a signal came before the end, and nothing was left.
 var ErrInterrupted = errors.New("interrupted")
 
 // ErrAbandoned is returned when a second signal came while cleaning up.
@@ -75,24 +75,30 @@ func Run(ctx context.Context, c Config) (result Result, err error) {
 			return d.result, err
 		}
 	}
-	err = d.perform(soft)
+	err = d.perform(soft, hard)
 	if err == nil && c.Stay {
 		d.farewell()
 		<-soft.Done()
 		d.say("Removing what the demo deployed …")
 	}
-	if soft.Err() != nil && err != nil {
-		err = ErrInterrupted
-	}
+	interrupted := soft.Err() != nil && err != nil
 	cleaned := d.cleanUp(hard)
 	if hard.Err() != nil {
 		d.say("Clean up with: %s", c.CleanUp)
 		return d.result, ErrAbandoned
 	}
+	switch {
+	case cleaned != nil && interrupted:
+		err = cleaned
+	case cleaned != nil:
+		err = errors.Join(err, cleaned)
+	case interrupted:
+		err = ErrInterrupted
+	}
 	if cleaned != nil {
 		d.say("Clean up with: %s", c.CleanUp)
 	}
-	return d.result, errors.Join(err, cleaned)
+	return d.result, err
 }
 
 // signals returns a context that ends with the first signal, and one that ends
@@ -122,14 +128,15 @@ func signals(ctx context.Context) (soft, hard context.Context, stop func()) {
 	}
 }
 
-// perform starts the host and shows the three deployments.
-func (d *demo) perform(ctx context.Context) error {
+// perform starts the host and shows the three deployments. ctx ends with the first
+// signal, hard with the second.
+func (d *demo) perform(ctx, hard context.Context) error {
 	started := time.Now()
 	if err := d.begin(ctx); err != nil {
 		return err
 	}
 	for _, act := range acts {
-		if err := d.act(ctx, act); err != nil {
+		if err := d.act(ctx, hard, act); err != nil {
 			return err
 		}
 		if act.version == "v1" {

@@ -3,6 +3,7 @@ package demo
 import (
 	"bytes"
 	"context"
+	"fmt"
 	"os"
 	"path/filepath"
 	"time"
@@ -14,32 +15,38 @@ const lingerTime = 10 * time.Second
 
 // awaitGone waits until no process names the installation in its command line
 // any more: those that outlive a host end a moment after what they looked after.
-// Where the system does not tell command lines, nothing is waited for.
-func awaitGone(ctx context.Context, installation string) {
+// One that stays is an error that names it. Where the system does not tell command
+// lines, nothing is waited for.
+func awaitGone(ctx context.Context, installation string) error {
 	ctx, cancel := context.WithTimeout(ctx, lingerTime)
 	defer cancel()
 	ticker := time.NewTicker(lookEvery)
 	defer ticker.Stop()
-	for named(installation) {
+	for {
+		pid := named(installation)
+		if pid == "" {
+			return nil
+		}
 		select {
 		case <-ctx.Done():
-			return
+			return fmt.Errorf("process %s still runs", pid)
 		case <-ticker.C:
 		}
 	}
 }
 
-func named(installation string) bool {
+// named returns the pid of a process that names the installation, or "".
+func named(installation string) string {
 	paths, err := filepath.Glob("/proc/[0-9]*/cmdline")
 	if err != nil || installation == "" {
-		return false
+		return ""
 	}
 	for _, path := range paths {
 		if words, err := os.ReadFile(path); err == nil && bytes.Contains(words, []byte(installation)) {
-			return true
+			return filepath.Base(filepath.Dir(path))
 		}
 	}
-	return false
+	return ""
 }
 
 // removeTraces removes what the process platform keeps for rollbacks of an
