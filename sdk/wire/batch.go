@@ -16,6 +16,7 @@ func (q *queue) take() (out *frame, last bool) {
 	defer q.mu.Unlock()
 	count, bytes, whole := q.measureLocked()
 	if count == 0 && q.dropped == 0 {
+		q.idle = true
 		return nil, false
 	}
 	out = newFrame(bytes + (count+1)*frameBytes)
@@ -41,14 +42,14 @@ func (q *queue) take() (out *frame, last bool) {
 		q.countDroppedLocked(out)
 	}
 	if out.events == 0 {
+		q.idle = true
 		return nil, false
 	}
 	if token != nil {
 		out.resume(token)
 	}
 	q.sent = true
-	close(q.room)
-	q.room = make(chan struct{})
+	q.makeRoomLocked()
 	return out, last
 }
 
@@ -81,7 +82,7 @@ func (q *queue) countDroppedLocked(out *frame) {
 	if q.dropped == 0 {
 		return
 	}
-	data, err := appendEvent(nil, sdk.Event{ObservedAt: time.Now(), DroppedLogLines: q.dropped})
+	data, err := appendEvent(nil, &sdk.Event{DroppedLogLines: q.dropped}, time.Now())
 	if err != nil {
 		panic("encode a number: " + err.Error()) // unreachable
 	}

@@ -55,19 +55,17 @@ func (c *Client) watch(ctx context.Context, request *pluginv1.WatchRequest, sink
 // openWatch is Watch with messages that are not decoded by reflection.
 func (c *Client) openWatch(ctx context.Context, request *pluginv1.WatchRequest, options ...grpc.CallOption) (batches, error) {
 	opened, err := c.rpc.Watch(ctx, request, options...)
-	return batches{opened}, err
+	return batches{opened, new(batch)}, err
 }
 
 // batches is a stream of Watch.
 type batches struct {
-	stream grpc.ServerStreamingClient[pluginv1.WatchResponse]
+	stream  grpc.ServerStreamingClient[pluginv1.WatchResponse]
+	arrived *batch
 }
 
-// Recv returns the next batch.
-func (b batches) Recv() (*batch, error) {
-	var one batch
-	return &one, b.stream.RecvMsg(&one)
-}
+// Recv returns the next batch, which lives until the one after it.
+func (b batches) Recv() (*batch, error) { return b.arrived, b.stream.RecvMsg(b.arrived) }
 
 // Logs reads log lines. It returns nil when there are no more.
 func (c *Client) Logs(ctx context.Context, r sdk.LogsRequest, send func(lines ...sdk.LogLine) error) error {

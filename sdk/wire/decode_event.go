@@ -15,7 +15,7 @@ import (
 // one string per event that all of its texts are parts of; protobuf reads all
 // that is of another kind, or written in a way that no usual encoder has, and
 // says what is wrong with the rest.
-func decodeEvent(data []byte) (sdk.Event, error) {
+func decodeEvent(data []byte, kept *store) (sdk.Event, error) {
 	r := reader{left: string(data)}
 	var event sdk.Event
 	for r.more() {
@@ -25,7 +25,7 @@ func decodeEvent(data []byte) (sdk.Event, error) {
 			event.ObservedAt = decodeTime(&r)
 		case fieldResource:
 			r.refuse(event.Log != nil || event.Resource != nil)
-			event.Resource = decodeResource(&r)
+			event.Resource = decodeResource(&r, kept)
 		case fieldLog:
 			r.refuse(event.Log != nil || event.Resource != nil)
 			event.Log = decodeLog(&r)
@@ -43,9 +43,27 @@ func decodeEvent(data []byte) (sdk.Event, error) {
 	return eventFromProto(&whole), nil
 }
 
-func decodeResource(outer *reader) *sdk.Resource {
+// store makes the resources of a message, several at once where there are many.
+type store struct {
+	resources []sdk.Resource
+	made      int
+}
+
+const mostAtOnce = 16
+
+func (s *store) resource() *sdk.Resource {
+	if len(s.resources) == 0 {
+		s.resources = make([]sdk.Resource, min(max(s.made, 1), mostAtOnce))
+		s.made += len(s.resources)
+	}
+	one := &s.resources[0]
+	s.resources = s.resources[1:]
+	return one
+}
+
+func decodeResource(outer *reader, kept *store) *sdk.Resource {
 	r := outer.message()
-	resource := &sdk.Resource{}
+	resource := kept.resource()
 	for r.more() {
 		switch r.field() {
 		case fieldResourceID:
@@ -163,6 +181,15 @@ func (r *reader) bytes() string {
 }
 
 func (r *reader) varint() uint64 {
+	if r.left != "" && r.left[0] < 0x80 { // nearly all are that short
+		value := r.left[0]
+		r.left = r.left[1:]
+		return uint64(value)
+	}
+	return r.longVarint()
+}
+
+func (r *reader) longVarint() uint64 {
 	var value uint64
 	for i := 0; i < len(r.left) && i < 10; i++ {
 		b := r.left[i]

@@ -46,12 +46,19 @@ func (f *frame) resume(token []byte) {
 // leastEvent is about what an event takes at least, to guess how many there are.
 const leastEvent = 32
 
-// batch is a WatchResponse that arrived. Its last event has the resume token.
+// batch is a WatchResponse that arrived. Its last event has the resume token. The
+// events are those of one message until the next is decoded; what they point to is
+// nobody else's.
 type batch struct{ events []sdk.Event }
 
 func (b *batch) decode(data []byte) error {
 	var token []byte
-	b.events = make([]sdk.Event, 0, min(maxBatch, len(data)/leastEvent+1))
+	var kept store
+	clear(b.events)
+	b.events = b.events[:0]
+	if b.events == nil {
+		b.events = make([]sdk.Event, 0, min(maxBatch, len(data)/leastEvent+1))
+	}
 	for len(data) > 0 {
 		number, kind, n := protowire.ConsumeTag(data)
 		if n < 0 {
@@ -72,7 +79,7 @@ func (b *batch) decode(data []byte) error {
 		data = data[n:]
 		switch number {
 		case fieldEvents:
-			event, err := decodeEvent(value)
+			event, err := decodeEvent(value, &kept)
 			if err != nil {
 				return err
 			}

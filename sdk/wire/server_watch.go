@@ -3,6 +3,7 @@ package wire
 import (
 	"context"
 	"errors"
+	"slices"
 	"sync"
 	"time"
 
@@ -90,28 +91,23 @@ func (s *Server) runWatch(
 	}()
 	var mu sync.Mutex // a platform may send from several goroutines
 	fresh := len(r.GetResumeToken()) == 0
-	var accepted []sdk.Event // used again by each call
 	return watch(ctx, func(events ...sdk.Event) error {
 		mu.Lock()
 		defer mu.Unlock()
-		accepted = accepted[:0]
-		for _, event := range events {
-			if event.ObservedAt.IsZero() {
-				event.ObservedAt = time.Now()
-			}
-			if event.Outcome != nil && r.GetOperation() == nil {
-				s.log.Error("plugin bug: an outcome on a stream without operation was not sent")
-				continue
-			}
-			if fresh && event.State == nil {
+		if r.GetOperation() == nil && slices.ContainsFunc(events, hasOutcome) {
+			s.log.Error("plugin bug: an outcome on a stream without operation was not sent")
+			events = slices.DeleteFunc(slices.Clone(events), hasOutcome)
+		}
+		if fresh && len(events) > 0 {
+			if fresh = false; events[0].State == nil {
 				s.log.Error("plugin bug: the first event of a fresh stream is not a State", "operation", r.GetOperation().GetId())
 			}
-			fresh = false
-			accepted = append(accepted, event)
 		}
-		return q.push(ctx, accepted)
+		return q.push(ctx, events, time.Now())
 	})
 }
+
+func hasOutcome(e sdk.Event) bool { return e.Outcome != nil }
 
 // send is the only one that writes to the stream.
 func (s *Server) send(ctx context.Context, r *pluginv1.WatchRequest, stream watchStream, q *queue, done <-chan error) error {
