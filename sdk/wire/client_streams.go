@@ -15,7 +15,9 @@ import (
 )
 
 // Watch follows an operation. The sink gets one batch of the plugin per call,
-// with the resume token on its last event, heartbeats included. A stream that
+// with the resume token on its last event, heartbeats included; the slice, and the
+// Resource or Log that an event points to, are the stream's again when the sink
+// returns: keep a Clone. A stream that
 // ends without an outcome is an error that matches io.ErrUnexpectedEOF, one that
 // is silent for too long matches [sdk.ErrPluginGone]; both may be reopened. The
 // sink's own error ends the stream and is returned as it is.

@@ -11,12 +11,15 @@ import (
 	"github.com/apm-deploy/apm/sdk"
 )
 
-// decodeEvent reads a WatchEvent. Resources and log lines are read by hand, into
-// one string per event that all of its texts are parts of; protobuf reads all
-// that is of another kind, or written in a way that no usual encoder has, and
-// says what is wrong with the rest.
-func decodeEvent(data []byte, kept *store) (sdk.Event, error) {
-	r := reader{left: string(data)}
+// event reads a WatchEvent. Resources and log lines are read by hand, their texts
+// parts of one string, data again where there is none; protobuf reads all that is of
+// another kind, or written in a way that no usual encoder has, and says what is wrong
+// with the rest.
+func (b *batch) event(data []byte, text string) (sdk.Event, error) {
+	if text == "" {
+		text = string(data)
+	}
+	r := reader{left: text}
 	var event sdk.Event
 	for r.more() {
 		switch number := r.field(); number {
@@ -25,10 +28,12 @@ func decodeEvent(data []byte, kept *store) (sdk.Event, error) {
 			event.ObservedAt = decodeTime(&r)
 		case fieldResource:
 			r.refuse(event.Log != nil || event.Resource != nil)
-			event.Resource = decodeResource(&r, kept)
+			event.Resource = b.resources.take()
+			decodeResource(&r, event.Resource)
 		case fieldLog:
 			r.refuse(event.Log != nil || event.Resource != nil)
-			event.Log = decodeLog(&r)
+			event.Log = b.logs.take()
+			decodeLog(&r, event.Log)
 		default:
 			r.refuse(true)
 		}
@@ -43,27 +48,8 @@ func decodeEvent(data []byte, kept *store) (sdk.Event, error) {
 	return eventFromProto(&whole), nil
 }
 
-// store makes the resources of a message, several at once where there are many.
-type store struct {
-	resources []sdk.Resource
-	made      int
-}
-
-const mostAtOnce = 16
-
-func (s *store) resource() *sdk.Resource {
-	if len(s.resources) == 0 {
-		s.resources = make([]sdk.Resource, min(max(s.made, 1), mostAtOnce))
-		s.made += len(s.resources)
-	}
-	one := &s.resources[0]
-	s.resources = s.resources[1:]
-	return one
-}
-
-func decodeResource(outer *reader, kept *store) *sdk.Resource {
+func decodeResource(outer *reader, resource *sdk.Resource) {
 	r := outer.message()
-	resource := kept.resource()
 	for r.more() {
 		switch r.field() {
 		case fieldResourceID:
@@ -93,12 +79,10 @@ func decodeResource(outer *reader, kept *store) *sdk.Resource {
 		}
 	}
 	outer.refuse(r.bad)
-	return resource
 }
 
-func decodeLog(outer *reader) *sdk.LogLine {
+func decodeLog(outer *reader, line *sdk.LogLine) {
 	r := outer.message()
-	line := &sdk.LogLine{}
 	for r.more() {
 		switch r.field() {
 		case fieldLogResource:
@@ -117,7 +101,6 @@ func decodeLog(outer *reader) *sdk.LogLine {
 		}
 	}
 	outer.refuse(r.bad)
-	return line
 }
 
 func decodeTime(outer *reader) time.Time {

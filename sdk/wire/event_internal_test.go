@@ -84,7 +84,7 @@ func FuzzDecodeEvent(f *testing.F) {
 	f.Fuzz(func(t *testing.T, data []byte) {
 		var whole pluginv1.WatchEvent
 		wantErr := proto.Unmarshal(data, &whole)
-		got, err := decodeEvent(data, new(store))
+		got, err := new(batch).event(data, "")
 		if (err == nil) != (wantErr == nil) {
 			t.Fatalf("protobuf: %v, ours: %v", wantErr, err)
 		}

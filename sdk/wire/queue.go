@@ -240,8 +240,13 @@ func (q *queue) addLocked(one *entry) {
 // removeLocked takes an entry out and gives it back: nobody may look at it any
 // more.
 func (q *queue) removeLocked(one *entry) {
-	defer q.free.put(one)
+	q.forgetLocked(one)
 	q.entries.remove(one)
+	q.free.put(one)
+}
+
+// forgetLocked counts an entry as gone.
+func (q *queue) forgetLocked(one *entry) {
 	if one.kind == logEntry {
 		q.logs.pop() // the oldest goes first, always
 		q.logBytes -= one.bytes()
@@ -254,6 +259,21 @@ func (q *queue) removeLocked(one *entry) {
 	}
 	if q.state == one {
 		q.state = nil
+	}
+}
+
+// reuse gives entries back.
+func (q *queue) reuse(used entries) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	if q.free.first == nil {
+		q.free = used
+		return
+	}
+	for one := used.first; one != nil; {
+		next := one.newer
+		one.newer, q.free.first = q.free.first, one
+		one = next
 	}
 }
 

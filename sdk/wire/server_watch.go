@@ -4,7 +4,7 @@ import (
 	"context"
 	"errors"
 	"slices"
-	"sync"
+	"sync/atomic"
 	"time"
 
 	"google.golang.org/grpc"
@@ -89,19 +89,15 @@ func (s *Server) runWatch(
 			err = s.panicked("Watch", value)
 		}
 	}()
-	var mu sync.Mutex // a platform may send from several goroutines
-	fresh := len(r.GetResumeToken()) == 0
+	var begun atomic.Bool // a platform may send from several goroutines
+	begun.Store(len(r.GetResumeToken()) > 0)
 	return watch(ctx, func(events ...sdk.Event) error {
-		mu.Lock()
-		defer mu.Unlock()
 		if r.GetOperation() == nil && slices.ContainsFunc(events, hasOutcome) {
 			s.log.Error("plugin bug: an outcome on a stream without operation was not sent")
 			events = slices.DeleteFunc(slices.Clone(events), hasOutcome)
 		}
-		if fresh && len(events) > 0 {
-			if fresh = false; events[0].State == nil {
-				s.log.Error("plugin bug: the first event of a fresh stream is not a State", "operation", r.GetOperation().GetId())
-			}
+		if len(events) > 0 && !begun.Load() && !begun.Swap(true) && events[0].State == nil {
+			s.log.Error("plugin bug: the first event of a fresh stream is not a State", "operation", r.GetOperation().GetId())
 		}
 		return q.push(ctx, events, time.Now())
 	})
