@@ -25,7 +25,7 @@ type pace struct {
 
 // after is how long to wait before the next batch, once this one was taken at now.
 func (p *pace) after(events []sdk.Event, now time.Time) time.Duration {
-	p.owed = max(0, p.owed-now.Sub(p.at).Seconds()*paceRate)
+	p.owed = max(0, p.owed-max(0, now.Sub(p.at)).Seconds()*paceRate) // a clock may be put back
 	p.at = now
 	for i := range events {
 		p.owed++
@@ -37,6 +37,16 @@ func (p *pace) after(events []sdk.Event, now time.Time) time.Duration {
 		}
 	}
 	return time.Duration(max(0, p.owed-paceBurst) / paceRate * float64(time.Second))
+}
+
+// heard returns the sink of a stream that ends when the timer of its silence fires:
+// what the host needs, and its pace, is no silence of the plugin.
+func heard(timer *time.Timer, silence time.Duration, sink sdk.Sink) sdk.Sink {
+	return func(events ...sdk.Event) error {
+		timer.Stop()
+		defer timer.Reset(silence)
+		return sink(events...)
+	}
 }
 
 // paced returns the sink with its events bounded.

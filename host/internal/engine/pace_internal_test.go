@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"context"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -61,4 +62,39 @@ func TestPaceIsForgotten(t *testing.T) {
 		}
 		now = now.Add(3 * time.Second)
 	}
+}
+
+// A clock that is put back lets nobody wait for the hours that come again.
+func TestPaceOfAClockThatIsPutBack(t *testing.T) {
+	t.Parallel()
+	var p pace
+	now := time.Unix(1_000_000, 0)
+	p.after(make([]sdk.Event, 100), now)
+	if pause := p.after(make([]sdk.Event, 100), now.Add(-time.Hour)); pause != 0 {
+		t.Errorf("a pause of %s", pause)
+	}
+}
+
+// The host's own pace is no silence of the plugin, whose stream would be opened again
+// with the same flood.
+func TestPaceIsNoSilence(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		const limit = 45 * time.Second
+		ctx, cancel := context.WithCancel(t.Context())
+		timer := time.AfterFunc(limit, cancel)
+		began := time.Now()
+		sink := heard(timer, limit, paced(ctx, time.Now, func(...sdk.Event) error { return nil }))
+		if err := sink(sdk.Event{State: &sdk.State{Resources: make([]sdk.Resource, 200_000)}}); err != nil {
+			t.Fatal(err)
+		}
+		if took := time.Since(began); ctx.Err() != nil || took < 2*limit {
+			t.Fatalf("after %s: %v", took, ctx.Err())
+		}
+		heardAt := time.Now()
+		<-ctx.Done()
+		if took := time.Since(heardAt); took != limit {
+			t.Errorf("ended after %s of silence, want %s", took, limit)
+		}
+	})
 }

@@ -129,8 +129,7 @@ func (f *flight) stream(ctx context.Context) error {
 	err = p.Watch(bounded, sdk.WatchRequest{
 		Target: f.target, Handle: toHandle(op.Handle),
 		Operation: operationOf(f.d, &op, f.o.epoch), ResumeToken: op.Token,
-	}, paced(bounded, f.o.engine.Now, func(events ...sdk.Event) error {
-		silence.Reset(f.o.engine.Silence)
+	}, heard(silence, f.o.engine.Silence, paced(bounded, f.o.engine.Now, func(events ...sdk.Event) error {
 		f.o.read(func() { f.blind = nil })
 		if err := f.record(op.ID, events); err != nil {
 			return err
@@ -139,7 +138,7 @@ func (f *flight) stream(ctx context.Context) error {
 			return errOver
 		}
 		return nil
-	}))
+	})))
 	if cause := context.Cause(bounded); errors.Is(cause, errSilent) {
 		return errSilent
 	}
@@ -247,9 +246,15 @@ func (f *flight) applyCandidate(c *change, op *deployment.Operation, candidate s
 // applyPicture records a full picture of the resources, which replaces what was
 // known.
 func applyPicture(c *change, component *deployment.Component, resources []sdk.Resource) {
-	seen := map[string]bool{}
-	for _, reported := range resources {
-		r := fromResource(reported)
+	seen := map[string]bool{} // of those that are known
+	for i := range component.Resources {
+		seen[component.Resources[i].ID] = false
+	}
+	for i := range resources {
+		if _, known := seen[clip(resources[i].ID)]; !known && crowded(component) {
+			continue // a hundred thousand for which there is no room are not looked for one by one
+		}
+		r := fromResource(resources[i])
 		seen[r.ID] = applyResource(c, component, r)
 	}
 	kept := component.Resources[:0]
