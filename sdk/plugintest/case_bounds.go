@@ -3,7 +3,6 @@ package plugintest
 import (
 	"context"
 	"errors"
-	"slices"
 	"strings"
 
 	"github.com/apm-deploy/apm/sdk"
@@ -88,7 +87,11 @@ func badMessages(b *bench) {
 	var events []sdk.Event
 	request := sdk.WatchRequest{Target: b.target, Operation: b.operation(sdk.OperationDeploy)}
 	err = s.client.Watch(b.ctx(), request, func(some ...sdk.Event) error {
-		events = append(events, slices.DeleteFunc(some, func(e sdk.Event) bool { return e.Heartbeat })...)
+		for _, event := range some {
+			if !event.Heartbeat {
+				events = append(events, event.Clone())
+			}
+		}
 		return nil
 	})
 	if err != nil || len(events) != 3 || events[0].State.Message != repaired || events[0].State.Resources[0].Name != repaired ||

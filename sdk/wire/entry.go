@@ -53,11 +53,22 @@ func kindOf(event *sdk.Event) entryKind {
 // maxKeptEntry is the largest text of an entry that is used again.
 const maxKeptEntry = 4 << 10
 
+// maxFree is the most entries that are kept to be used again: as many as wait where a
+// platform does not send very many at once.
+const maxFree = maxLogs + maxHeld
+
 // entries are used again: a flood of events is no flood of garbage. The list is
 // linked by newer.
-type entries struct{ first *entry }
+type entries struct {
+	first *entry
+	count int
+}
 
 func (l *entries) put(one *entry) {
+	if l.count == maxFree {
+		return
+	}
+	l.count++
 	data := one.data[:0]
 	if cap(data) > maxKeptEntry {
 		data = nil
@@ -73,5 +84,6 @@ func (l *entries) take() *entry {
 		return new(entry)
 	}
 	l.first, one.newer = one.newer, nil
+	l.count--
 	return one
 }

@@ -42,6 +42,7 @@ type queue struct {
 	entries   chain
 	logs      fifo              // those of the entries that are log lines
 	resources map[string]*place // by id
+	kept      int               // of them, when the others were dropped last
 	state     *entry
 	held      int
 	heldBytes int
@@ -150,7 +151,7 @@ func (q *queue) newEntry(event *sdk.Event, now time.Time) (*entry, error) {
 func (q *queue) placeOf(id string) *place {
 	known := q.resources[id]
 	if known == nil {
-		if len(q.resources) >= maxPlaces {
+		if len(q.resources) >= max(maxPlaces, 2*q.kept) {
 			q.forget()
 		}
 		known = &place{}
@@ -164,6 +165,7 @@ func (q *queue) forget() {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	maps.DeleteFunc(q.resources, func(_ string, p *place) bool { return p.waits == nil })
+	q.kept = len(q.resources)
 }
 
 // fullLocked says whether the entries have to wait. Log lines never do, nor
@@ -272,7 +274,7 @@ func (q *queue) reuse(used entries) {
 	}
 	for one := used.first; one != nil; {
 		next := one.newer
-		one.newer, q.free.first = q.free.first, one
+		q.free.put(one)
 		one = next
 	}
 }
