@@ -9,9 +9,9 @@ const (
 	// maxPace is how many bytes of what a plugin writes are read in a second, far more
 	// than anybody writes who has something to say. A plugin that writes more
 	// waits, so that it does not take the processor from the others.
-	maxPace = 128 << 20
+	maxPace = 32 << 20
 	// paceStep is the least that is waited.
-	paceStep = 5 * time.Millisecond
+	paceStep = 25 * time.Millisecond
 )
 
 // pace reads no faster than maxPace.
