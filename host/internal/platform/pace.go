@@ -11,6 +11,7 @@ const (
 	// waits, so that it does not take the processor from the others.
 	maxPace = 32 << 20
 	// paceStep is the least that is waited.
+	// paceStep is the least that is waited: nobody waits for what is less at once.
 	paceStep = 25 * time.Millisecond
 )
 
