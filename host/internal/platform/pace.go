@@ -10,7 +10,6 @@ const (
 	// than anybody writes who has something to say. A plugin that writes more
 	// waits, so that it does not take the processor from the others.
 	maxPace = 32 << 20
-	// paceStep is the least that is waited.
 	// paceStep is the least that is waited: nobody waits for what is less at once.
 	paceStep = 25 * time.Millisecond
 )
