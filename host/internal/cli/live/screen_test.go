@@ -1,6 +1,7 @@
 package live_test
 
 import (
+	"context"
 	"strings"
 	"sync"
 	"testing"
@@ -8,20 +9,39 @@ import (
 
 	"github.com/charmbracelet/x/ansi"
 
+	apiv1 "github.com/apm-deploy/apm/api/v1"
 	"github.com/apm-deploy/apm/host/internal/cli/live"
 	"github.com/apm-deploy/apm/host/internal/cli/output"
 	"github.com/apm-deploy/apm/host/internal/deployment"
 )
 
 // The last picture stays on the terminal whole: what the program then writes
-// begins below it.
+// begins below it. So it is whether others were drawn before or not.
 func TestScreenLeavesTheWholePicture(t *testing.T) {
 	t.Parallel()
+	for name, pause := range map[string]time.Duration{"at once": 0, "each drawn": 30 * time.Millisecond} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			leavesTheWholePicture(t, pause)
+		})
+	}
+}
+
+func leavesTheWholePicture(t *testing.T, pause time.Duration) {
+	t.Helper()
 	p := failing(t)
 	p.add(deployment.EventStatus, deployment.StatusPayload{Run: 1, From: "deploying", Status: "failed", Reason: "healthz failed"})
 	terminal := &terminal{}
 	now := func() time.Time { return start.Add(20 * time.Second) }
-	state, err := live.Follow(t.Context(), play(p.events...), live.Config{
+	slowly := func(ctx context.Context, yield func(apiv1.Event) error) error {
+		return play(p.events...)(ctx, func(e apiv1.Event) error {
+			if pause > 0 {
+				<-time.After(pause)
+			}
+			return yield(e)
+		})
+	}
+	state, err := live.Follow(t.Context(), slowly, live.Config{
 		Now: now, In: nil, Out: output.Writer{Writer: terminal, Terminal: output.Terminal{Control: true, Present: true, Width: 100, Height: 40}},
 	})
 	if err != nil {
@@ -66,7 +86,7 @@ func (s *terminal) Write(data []byte) (int, error) {
 	defer s.mu.Unlock()
 	if s.parser == nil {
 		s.parser = ansi.NewParser()
-		s.parser.SetHandler(ansi.Handler{Print: s.print, Execute: s.control, HandleCsi: s.csi})
+		s.parser.SetHandler(ansi.Handler{Print: s.print, Execute: s.control, HandleCsi: s.csi, HandleEsc: s.escape})
 	}
 	for _, b := range data {
 		s.parser.Advance(b)
@@ -98,6 +118,13 @@ func (s *terminal) control(b byte) {
 		s.row, s.col = s.row+1, 0
 	case '\b':
 		s.col--
+	}
+}
+
+// escape is what has no parameters: M is one line up.
+func (s *terminal) escape(command ansi.Cmd) {
+	if command.Final() == 'M' {
+		s.row = max(s.row-1, 0)
 	}
 }
 
