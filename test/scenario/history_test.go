@@ -123,8 +123,8 @@ func TestExplain(t *testing.T) {
 			t.Errorf("the transcript is not in order: %+v", e.Checks)
 		}
 	}
-	if bad != 2 {
-		t.Errorf("the transcript has %d bad answers, want 2: %+v", bad, e.Checks)
+	if bad < 2 { // two in a row are the verdict; another may come before it is acted on
+		t.Errorf("the transcript has %d bad answers, want 2 at least: %+v", bad, e.Checks)
 	}
 	kept := harness.First(h.Events(d.ID), 0, harness.Type("evidence", "web"))
 	if undone := harness.First(h.Events(d.ID), 0, harness.With("operation.started", "kind", "rollback")); kept < 0 || undone < kept {

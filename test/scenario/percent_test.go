@@ -65,7 +65,7 @@ func promotions(events []apiv1.Event) []string {
 // TestPercentSteps counts from outside which version answers at each step.
 func TestPercentSteps(t *testing.T) {
 	t.Parallel()
-	h, address := stepwise(t, "http", []int{10, 50, 100}, "4s")
+	h, address := stepwise(t, "http", []int{10, 50, 100}, "12s")
 	d := h.Deploy("shop", "v2")
 	h.Await(d.ID, 0, harness.Type("candidate.ready", "web"))
 	for _, step := range []struct {

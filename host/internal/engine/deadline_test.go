@@ -232,3 +232,21 @@ func TestPauseLooksAsOftenAsAGate(t *testing.T) {
 	}
 	r.until(d.ID, "what follows the traffic", func(d *deployment.Deployment) bool { return d.Status != deployment.Deploying })
 }
+
+// A look that the end of the stage cut short says nothing: what the platform saw
+// before is the reason.
+func TestLookThatTheDeadlineCutShort(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
+	r.world.strict = true
+	r.run()
+	d := r.await(r.start("v1", `{"web":{"content":"a","health":"unhealthy","timeout":3000}}`).ID, 1)
+	for _, check := range d.Component("web").Checks {
+		if check.Status == deployment.Unknown {
+			t.Errorf("check %s is unknown: %s", check.Name, check.Message)
+		}
+	}
+	if failure := d.Runs[0].Failure; failure == nil || failure.Code != deployment.CodeDeadline || strings.Contains(d.Reason, "could not look") {
+		t.Errorf("%s: %s", d.Status, d.Reason)
+	}
+}

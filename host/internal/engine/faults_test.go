@@ -35,6 +35,7 @@ type faults struct {
 	panics    bool                          // Deploy breaks down after it has begun
 	forgets   bool                          // what is cancelled leaves no trace, and the plugin dies of it
 	silent    bool                          // Probe answers without a check
+	strict    bool                          // Probe ends a little before its deadline; set before anything runs
 	talks     bool                          // Watch sends far too much, also after the outcome
 	lies      bool                          // operations are said to have succeeded, and nothing is done
 	twist     func([]sdk.Event) []sdk.Event // changes what Watch sends

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"sync"
+	"time"
 
 	"github.com/apm-deploy/apm/sdk"
 	"github.com/apm-deploy/apm/sdk/diag"
@@ -426,7 +427,11 @@ func (p platform) Watch(ctx context.Context, r sdk.WatchRequest, sink sdk.Sink) 
 	}
 }
 
-func (p platform) Probe(_ context.Context, r sdk.ProbeRequest) (sdk.ProbeResult, error) {
+func (p platform) Probe(ctx context.Context, r sdk.ProbeRequest) (sdk.ProbeResult, error) {
+	if deadline, ok := ctx.Deadline(); ok && p.strict && time.Until(deadline) < time.Second {
+		<-time.After(time.Until(deadline) - 20*time.Millisecond) // the other side's clock is a little ahead
+		return sdk.ProbeResult{}, sdk.Errorf(sdk.DeadlineExceeded, sdk.ReasonUnspecified, "call Probe: context deadline exceeded")
+	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if err := p.answer("probe"); err != nil {
