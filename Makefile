@@ -48,6 +48,8 @@ endif
 TESTFLAGS ?=
 GO_TEST   := CGO_ENABLED=$(TEST_CGO) go test $(RACE) -timeout 30m
 
+TESTBED   := go run ./test/testbed/cmd/testbed
+
 TOOLS := $(CURDIR)/bin/tools
 # A file per tool and version: another version above builds the tool again.
 tool = $(TOOLS)/.$(1)
@@ -93,12 +95,15 @@ demo: build ## Build, then show a deployment that fails and comes back by itself
 ##@ Test
 
 # The tests of test/ run the built binaries, which Go's cache of results does not see change: always anew.
+# Those that need Kubernetes share one node: prepare builds it where that was never done, settle ends it.
 .PHONY: test
 test: build python ## Run every test of every module (TESTFLAGS='-run NAME -v' narrows)
+	@$(TESTBED) prepare
 	@rc=0; set -x; \
 	$(GO_TEST) $(TESTFLAGS) $(UNIT_PACKAGES) || rc=1; \
 	$(GO_TEST) -count=1 $(TESTFLAGS) ./test/... || rc=1; \
 	for m in $(OUTSIDE); do (cd $$m && GOWORK=off $(GO_TEST) -count=1 $(TESTFLAGS) ./...) || rc=1; done; \
+	{ set +x; } 2>/dev/null; $(TESTBED) settle || rc=1; \
 	exit $$rc
 
 .PHONY: test-unit
@@ -117,6 +122,19 @@ bench: build ## Measure speed and memory as ratios (BENCHFLAGS='-run P8 -rounds 
 .PHONY: chaos
 chaos: build python ## Kill plugins twice as often as `make test` does, and hosts, while they deploy
 	cd test && APM_CHAOS=1 $(GO_TEST) -run Kill -count=1 $(TESTFLAGS) -v ./plugin
+
+# A real cluster of one node for people and for tests; docs/testbed.md. It needs Linux and root.
+.PHONY: cluster-up
+cluster-up: check-go ## Start Kubernetes on this machine and say how to reach it (the first time builds it: 10 minutes)
+	@$(TESTBED) up
+
+.PHONY: cluster-down
+cluster-down: check-go ## End it and remove all of it
+	@$(TESTBED) down
+
+.PHONY: cluster-status
+cluster-status: check-go ## Say what of it runs
+	@$(TESTBED) status
 
 ##@ Develop
 
@@ -200,7 +218,7 @@ clean: ## Remove what was built (tools and libraries stay, so does the data of h
 help: ## List the targets
 	@awk 'BEGIN { FS = ":.*## "; printf "make TARGET\n" } \
 		/^##@ / { printf "\n%s\n", substr($$0, 5) } \
-		/^[a-z][a-z-]*:.*## / { printf "  %-12s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
+		/^[a-z][a-z-]*:.*## / { printf "  %-14s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
 
 # ---- before anything else ----
 # The Go of this tree first (a newer toolchain may come by itself, GOTOOLCHAIN=auto), else the one installed.

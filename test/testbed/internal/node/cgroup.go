@@ -19,9 +19,9 @@ import (
 
 const cgroups = "/sys/fs/cgroup"
 
-// cgroupName is the cgroup that a node's pods are in, at the root of each
+// Cgroup is the name of the cgroup that a node's pods are in, at the root of each
 // hierarchy.
-func cgroupName(dir string) string {
+func Cgroup(dir string) string {
 	sum := sha256.Sum256([]byte(dir))
 	return "apm-testbed-" + hex.EncodeToString(sum[:6])
 }
@@ -54,7 +54,7 @@ func makeCgroups(dir string) error {
 		return err
 	}
 	for _, root := range all {
-		if err := os.Mkdir(filepath.Join(root, cgroupName(dir)), 0o755); err != nil && !errors.Is(err, fs.ErrExist) {
+		if err := os.Mkdir(filepath.Join(root, Cgroup(dir)), 0o755); err != nil && !errors.Is(err, fs.ErrExist) {
 			return err
 		}
 	}
@@ -72,7 +72,7 @@ func removeCgroups(dir string) error {
 	for deadline := time.Now().Add(10 * time.Second); ; time.Sleep(50 * time.Millisecond) {
 		last = nil
 		for _, root := range all {
-			last = errors.Join(last, removeCgroup(filepath.Join(root, cgroupName(dir))))
+			last = errors.Join(last, removeCgroup(filepath.Join(root, Cgroup(dir))))
 		}
 		if last == nil || time.Now().After(deadline) {
 			return last

@@ -28,7 +28,7 @@ func (a arrangement) Node() string        { return a.Network.node() }
 func (a arrangement) Pods() string        { return a.Network.pods().String() }
 func (a arrangement) Gateway() string     { return a.Network.gateway() }
 func (a arrangement) DNS() string         { return a.Network.dns() }
-func (a arrangement) Cgroup() string      { return cgroupName(a.Dir) }
+func (a arrangement) Cgroup() string      { return Cgroup(a.Dir) }
 func (a arrangement) Snapshotter() string { return snapshotter(a.Dir) }
 
 // containerdSocket is below a directory that only the node has.
