@@ -85,12 +85,12 @@ func Ensure(ctx context.Context, parts []Part, progress io.Writer) error {
 	}
 	defer allow()
 	install := append([]string{"install", "-y", "-qq", "--no-install-recommends"}, missing...)
-	if output, err := apt(ctx, install...); err != nil {
+	if _, err := apt(ctx, install...); err != nil {
 		// The list of packages may be missing or old.
-		if update, err := apt(ctx, "update", "-qq"); err != nil {
-			return refuse(parts, fmt.Sprintf("apt-get update: %v\n%s", err, update))
+		if output, err := apt(ctx, "update", "-qq"); err != nil {
+			return refuse(parts, fmt.Sprintf("apt-get update: %v\n%s", err, output))
 		}
-		if output, err = apt(ctx, install...); err != nil {
+		if output, err := apt(ctx, install...); err != nil {
 			return refuse(parts, fmt.Sprintf("apt-get install: %v\n%s", err, output))
 		}
 	}

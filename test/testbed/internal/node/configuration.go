@@ -43,7 +43,7 @@ const overlayMagic = 0x794c7630
 // a container: then images are copied.
 func snapshotter(dir string) string {
 	var fs syscall.Statfs_t
-	if err := syscall.Statfs(dir, &fs); err == nil && uint32(fs.Type) == overlayMagic { //nolint:unconvert // other sizes elsewhere
+	if err := syscall.Statfs(dir, &fs); err == nil && uint32(fs.Type) == overlayMagic {
 		return "native"
 	}
 	return "overlayfs"
@@ -183,7 +183,9 @@ func TrustRegistry(dir, host, registry string) error {
 	if err := os.MkdirAll(at, 0o755); err != nil {
 		return err
 	}
-	text := fmt.Sprintf("server = \"http://%s:%s\"\n", host, port)
+	// containerd 1.6 asks for a table of hosts, and falls back to the server, which must not be another one: else the
+	// reason of the first would be lost.
+	text := fmt.Sprintf("server = \"http://%[1]s:%[2]s\"\n[host.\"http://%[1]s:%[2]s\"]\n  capabilities = [\"pull\", \"resolve\"]\n", host, port)
 	return os.WriteFile(filepath.Join(at, "hosts.toml"), []byte(text), 0o644)
 }
 

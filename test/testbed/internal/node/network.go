@@ -36,7 +36,6 @@ func (n network) address(third, last int) string {
 }
 
 func (n network) all() netip.Prefix      { return netip.PrefixFrom(n.part(0), 21) }
-func (n network) link() netip.Prefix     { return netip.PrefixFrom(n.part(0), 24) }
 func (n network) pods() netip.Prefix     { return netip.PrefixFrom(n.part(1), 24) }
 func (n network) services() netip.Prefix { return netip.PrefixFrom(n.part(4), 22) }
 func (n network) host() string           { return n.address(0, 1) }

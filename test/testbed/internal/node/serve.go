@@ -187,7 +187,7 @@ func (s Service) newNamespaces() (*namespaces, error) {
 		return nil, err
 	}
 	defer output.Close()
-	command := exec.Command(filepath.Join(s.Dir, Program), "init") //nolint:noctx // it ends with its pipe
+	command := exec.Command(filepath.Join(s.Dir, Program), "init")
 	command.Dir, command.Stdout, command.Stderr = "/", output, output
 	command.SysProcAttr = &syscall.SysProcAttr{
 		Setsid: true,

@@ -169,7 +169,7 @@ func (o Options) launch(ctx context.Context, mark string) (*State, error) {
 	}
 	defer log.Close()
 	// It outlives this process and everything that it may have inherited.
-	serve := exec.Command(filepath.Join(o.Dir, Program), "serve", string(settings)) //nolint:noctx // it outlives the caller
+	serve := exec.Command(filepath.Join(o.Dir, Program), "serve", string(settings))
 	serve.Dir, serve.Stdout, serve.Stderr = "/", log, log
 	serve.SysProcAttr = &syscall.SysProcAttr{Setsid: true}
 	if err := serve.Start(); err != nil {
