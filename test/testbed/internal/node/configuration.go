@@ -133,6 +133,7 @@ oomScoreAdj: 0
 registryPullQPS: 0
 resolvConf: {{.Dir}}/config/resolv.conf
 serializeImagePulls: false
+volumePluginDir: /var/lib/kubelet/volume-plugins
 maxParallelImagePulls: 10
 `,
 	"kube-proxy.yaml": `apiVersion: kubeproxy.config.k8s.io/v1alpha1
