@@ -176,7 +176,11 @@ func (c *Cluster) TryKubectl(ctx context.Context, input string, args ...string) 
 	ctx, cancel := context.WithTimeout(ctx, 2*time.Minute)
 	defer cancel()
 	command := exec.CommandContext(ctx, c.Program("kubectl"), args...)
-	command.Env = append(os.Environ(), "KUBECONFIG="+c.Kubeconfig(), "KUBECACHEDIR="+filepath.Join(c.state.Dir, "kubectl"))
+	// A proxy of this machine does not know the node.
+	command.Env = append(
+		os.Environ(),
+		"KUBECONFIG="+c.Kubeconfig(), "KUBECACHEDIR="+filepath.Join(c.state.Dir, "kubectl"), "NO_PROXY="+c.Address(),
+	)
 	command.Stdin = strings.NewReader(input)
 	var said strings.Builder
 	command.Stderr = &said

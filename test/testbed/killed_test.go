@@ -23,7 +23,8 @@ import (
 )
 
 // TestKilled kills a supervisor with everything it carries, starts a second node
-// in the same place, and ends that in good order: nothing is left either time.
+// in the same place, and leaves that alone until it ends for want of users:
+// nothing is left either time.
 func TestKilled(t *testing.T) {
 	t.Parallel()
 	testbed.Kubernetes(t) // skips where no node can run
@@ -36,21 +37,27 @@ func TestKilled(t *testing.T) {
 		t.Fatal(err)
 	}
 	dir := filepath.Join(t.TempDir(), "node")
-	o := node.Options{Dir: dir, Repository: repository, Progress: io.Discard, Idle: time.Minute}
+	o := node.Options{Dir: dir, Repository: repository, Progress: io.Discard, Idle: 3 * time.Second}
 	t.Cleanup(func() {
 		if err := node.Down(context.Background(), dir); err != nil {
 			t.Error(err)
 		}
 	})
-	start := func() {
+	start := func() *place.Lock {
 		t.Helper()
-		_, lock, err := node.Up(t.Context(), o)
+		state, lock, err := node.Up(t.Context(), o)
 		if err != nil {
 			t.Fatal(err)
 		}
 		t.Cleanup(lock.Release)
+		again, second, err := node.Up(t.Context(), o)
+		if err != nil || !again.Started.Equal(state.Started) {
+			t.Fatalf("a second user gets another node: %+v, %v, not %+v", again, err, state)
+		}
+		second.Release()
+		return lock
 	}
-	start()
+	lock := start()
 	first := look(t, dir)
 	pid := number(t, filepath.Join(dir, "testbed.pid"))
 	if err := syscall.Kill(pid, syscall.SIGKILL); err != nil {
@@ -58,16 +65,15 @@ func TestKilled(t *testing.T) {
 	}
 	testbed.Eventually(t, 20*time.Second, "nothing runs in the namespaces of a killed node", first.processes)
 
-	start()
+	lock.Release() // its user is gone too
+	lock = start()
 	second := look(t, dir)
 	if again := number(t, filepath.Join(dir, "testbed.pid")); again == pid {
 		t.Error("the second node has the supervisor of the first")
 	}
-	if err := node.Down(t.Context(), dir); err != nil {
-		t.Fatal(err)
-	}
-	for name, traces := range map[string]traces{"killed": first, "ended": second} {
-		testbed.Eventually(t, 10*time.Second, "nothing is left of the "+name+" node", traces.left)
+	lock.Release()
+	for name, traces := range map[string]traces{"killed": first, "unused": second} {
+		testbed.Eventually(t, 30*time.Second, "nothing is left of the "+name+" node", traces.left)
 	}
 }
 

@@ -1,9 +1,12 @@
+//go:build linux
+
 package testbed_test
 
 import (
 	"context"
 	"errors"
 	"fmt"
+	"path/filepath"
 	"runtime"
 	"testing"
 	"time"
@@ -15,7 +18,14 @@ import (
 // the shared one.
 func TestParts(t *testing.T) {
 	t.Parallel()
+	var node traces
+	t.Cleanup(func() { // after that of the node
+		if err := node.left(); err != nil {
+			t.Errorf("of a node that was ended something is left: %v", err)
+		}
+	})
 	c := testbed.Isolated(t)
+	node = look(t, filepath.Dir(c.Logs()))
 	if other := testbed.Kubernetes(t); other.Address() == c.Address() || other.Kubeconfig() == c.Kubeconfig() {
 		t.Fatal("the isolated node is the shared one")
 	}

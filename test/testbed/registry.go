@@ -58,7 +58,11 @@ func (r *Registry) Push(t testing.TB, reference string, app App) (name, digest s
 	if err != nil {
 		t.Fatal(err)
 	}
-	environment := []string{"APP_VERSION=" + app.Version, "APP_MODE=" + app.Mode, "APP_DELAY=" + app.Delay.String()}
+	environment := []string{
+		"APP_VERSION=" + app.Version, "APP_MODE=" + app.Mode, "APP_DELAY=" + app.Delay.String(),
+		// A node that has the same image from elsewhere does not pull it, and names it by where it had it from.
+		"APP_REGISTRY=" + r.Address(),
+	}
 	made, err := image.New(layer, nil, environment)
 	if err != nil {
 		t.Fatal(err)

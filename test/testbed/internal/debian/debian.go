@@ -55,7 +55,7 @@ func Missing(parts []Part) []string {
 
 // lockPath keeps two testbeds of this machine from installing at once: the
 // second one then finds everything there.
-const lockPath = "/run/lock/apm-testbed-apt"
+const lockPath = place.Machine + "/apt"
 
 // Ensure installs what is missing with apt-get. It needs root and a system with
 // apt-get, else the error names the packages.

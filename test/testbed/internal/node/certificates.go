@@ -132,9 +132,8 @@ var users = map[string]struct{ name, group string }{
 
 const apiPort = "6443"
 
-// writeSecrets writes keys, certificates and kubeconfig files for a node whose
-// API server the machine reaches at an address of its own.
-func writeSecrets(dir string, n network, outside string) error {
+// writeSecrets writes keys, certificates and kubeconfig files.
+func writeSecrets(dir string, n network) error {
 	a, err := newAuthority()
 	if err != nil {
 		return err
@@ -173,7 +172,7 @@ func writeSecrets(dir string, n network, outside string) error {
 	if err != nil {
 		return err
 	}
-	files["../kubeconfig"] = a.kubeconfig("https://"+outside, admin)
+	files["../kubeconfig"] = a.kubeconfig("https://"+n.api(), admin)
 	files["admin.pem"], files["admin-key.pem"] = admin.certificate, admin.key
 	for name, content := range files {
 		if err := os.WriteFile(filepath.Join(dir, "pki", name), content, 0o600); err != nil {

@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net"
 	"net/netip"
 	"os"
 	"os/exec"
@@ -40,6 +41,7 @@ func (n network) pods() netip.Prefix     { return netip.PrefixFrom(n.part(1), 24
 func (n network) services() netip.Prefix { return netip.PrefixFrom(n.part(4), 22) }
 func (n network) host() string           { return n.address(0, 1) }
 func (n network) node() string           { return n.address(0, 2) }
+func (n network) api() string            { return net.JoinHostPort(n.node(), apiPort) }
 func (n network) gateway() string        { return n.address(1, 1) }
 func (n network) kubernetes() string     { return n.address(4, 1) }
 func (n network) dns() string            { return n.address(4, 10) }
@@ -50,7 +52,7 @@ func (n network) device() string         { return "apmtb" + strconv.Itoa(n.Slot)
 func takeSlot() (network, *place.Lock, error) {
 	for slot := range slots {
 		n := network{Slot: slot}
-		lock, err := place.Try(filepath.Join(os.TempDir(), "apm-testbed-slots", strconv.Itoa(slot)), false)
+		lock, err := place.Try(filepath.Join(place.Machine, "slot-"+strconv.Itoa(slot)), false)
 		if errors.Is(err, place.ErrHeld) {
 			continue
 		}

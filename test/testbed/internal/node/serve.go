@@ -9,7 +9,6 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
-	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -49,17 +48,10 @@ func Serve(ctx context.Context, s Service) (err error) {
 		return err
 	}
 	defer slot.Release()
-	var config net.ListenConfig
-	outside, err := config.Listen(ctx, "tcp4", "127.0.0.1:0")
-	if err != nil {
-		return err
-	}
-	defer outside.Close()
-	go forward(outside, net.JoinHostPort(n.node(), apiPort))
 	if err := os.MkdirAll(filepath.Join(s.Dir, "pki"), 0o700); err != nil {
 		return err
 	}
-	if err := writeSecrets(s.Dir, n, outside.Addr().String()); err != nil {
+	if err := writeSecrets(s.Dir, n); err != nil {
 		return err
 	}
 	if err := makeCgroups(s.Dir); err != nil {
@@ -87,7 +79,7 @@ func Serve(ctx context.Context, s Service) (err error) {
 	if err := json.NewEncoder(space.pipe).Encode(a); err != nil {
 		return err
 	}
-	if err := s.ready(ctx, space, outside.Addr().String()); err != nil {
+	if err := s.ready(ctx, space, n.api()); err != nil {
 		return err
 	}
 	state := State{
@@ -98,10 +90,16 @@ func Serve(ctx context.Context, s Service) (err error) {
 		return err
 	}
 	s.Log.Info("node is ready", "address", n.node(), "registry", images.Address())
-	err = s.watch(ctx, space)
-	s.Log.Info("node ends", "reason", err)
+	lock, reason := s.watch(ctx, space)
+	s.Log.Info("node ends", "reason", reason)
 	_ = os.Remove(stateFile(s.Dir))
-	return nil
+	if lock == nil {
+		return nil
+	}
+	// Nobody else removes what it leaves.
+	defer lock.Release()
+	space.end()
+	return errors.Join(removeCgroups(s.Dir), os.RemoveAll(s.Dir))
 }
 
 // ready waits for the node, or for the end of its first process.
@@ -126,27 +124,34 @@ func (s Service) ready(ctx context.Context, space *namespaces, address string) e
 	return err
 }
 
-// watch returns the reason why the node should end.
-func (s Service) watch(ctx context.Context, space *namespaces) error {
+// watch returns why the node should end, and, when that is for want of users, the
+// lock that keeps others from starting or taking it meanwhile.
+func (s Service) watch(ctx context.Context, space *namespaces) (*place.Lock, string) {
 	used := time.Now()
 	tick := time.NewTicker(time.Second)
 	defer tick.Stop()
 	for {
 		select {
 		case <-ctx.Done():
-			return errors.New("it was told to")
+			return nil, "it was told to"
 		case <-space.ended:
-			return errors.New("its first process ended")
+			return nil, "its first process ended"
 		case <-tick.C:
 		}
-		lock, err := place.Try(UsersLock(s.Dir), false)
+		starts, err := place.Try(startLock(s.Dir), false)
+		if err != nil { // somebody comes, or ends it
+			used = time.Now()
+			continue
+		}
+		user, err := place.Try(UsersLock(s.Dir), false)
 		if err != nil || kept(s.Dir) {
 			used = time.Now()
 		}
-		lock.Release()
+		user.Release()
 		if time.Since(used) > s.Idle {
-			return fmt.Errorf("nobody used it for %s", s.Idle)
+			return starts, "nobody used it for " + s.Idle.String()
 		}
+		starts.Release()
 	}
 }
 

@@ -157,8 +157,12 @@ func (u *units) start(name string) error {
 	return u.spawn(one)
 }
 
+// grace is how long a component may take to end in good order. An API server
+// would wait a minute for its watches.
+const grace = 2 * time.Second
+
 // stop ends a component with a signal and keeps it down. It is killed when it is
-// still there after ten seconds.
+// still there after the time of grace.
 func (u *units) stop(name string, signal syscall.Signal) error {
 	u.mu.Lock()
 	one, err := u.find(name)
@@ -172,8 +176,11 @@ func (u *units) stop(name string, signal syscall.Signal) error {
 	if pid == 0 {
 		return nil
 	}
-	for _, s := range []syscall.Signal{signal, syscall.SIGKILL} {
-		if err := syscall.Kill(pid, s); err != nil && !errors.Is(err, syscall.ESRCH) {
+	for _, s := range []struct {
+		signal   syscall.Signal
+		patience time.Duration
+	}{{signal, grace}, {syscall.SIGKILL, 10 * time.Second}} {
+		if err := syscall.Kill(pid, s.signal); err != nil && !errors.Is(err, syscall.ESRCH) {
 			return fmt.Errorf("stop %s: %w", name, err)
 		}
 		// A frozen process does not see another signal.
@@ -181,7 +188,7 @@ func (u *units) stop(name string, signal syscall.Signal) error {
 		select {
 		case <-exited:
 			return nil
-		case <-time.After(10 * time.Second):
+		case <-time.After(s.patience):
 		}
 	}
 	return fmt.Errorf("stop %s: process %d does not end", name, pid)

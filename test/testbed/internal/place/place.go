@@ -20,6 +20,9 @@ const (
 	DirectoryVariable = "APM_TESTBED_DIR"
 )
 
+// Machine is where the locks are that all testbeds of a machine share.
+const Machine = "/run/lock/apm-testbed"
+
 // Repository returns the root of the checkout that dir lies in: the nearest
 // directory above it with a go.work.
 func Repository(dir string) (string, error) {
