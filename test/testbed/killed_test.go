@@ -139,6 +139,9 @@ func (r traces) processes() error {
 }
 
 func (r traces) left() error {
+	if r.dir == "" { // it never ran
+		return nil
+	}
 	if err := r.processes(); err != nil {
 		return err
 	}

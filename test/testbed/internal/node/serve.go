@@ -186,6 +186,9 @@ type namespaces struct {
 	pid     int
 }
 
+const namespaceFlags = syscall.CLONE_NEWPID | syscall.CLONE_NEWNET | syscall.CLONE_NEWNS |
+	syscall.CLONE_NEWUTS | syscall.CLONE_NEWIPC
+
 func (s Service) newNamespaces() (*namespaces, error) {
 	output, err := os.OpenFile(logFile(s.Dir, "init"), os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o644)
 	if err != nil {
@@ -195,9 +198,8 @@ func (s Service) newNamespaces() (*namespaces, error) {
 	command := exec.Command(filepath.Join(s.Dir, Program), "init")
 	command.Dir, command.Stdout, command.Stderr = "/", output, output
 	command.SysProcAttr = &syscall.SysProcAttr{
-		Setsid: true,
-		Cloneflags: syscall.CLONE_NEWPID | syscall.CLONE_NEWNET | syscall.CLONE_NEWNS |
-			syscall.CLONE_NEWUTS | syscall.CLONE_NEWIPC,
+		Setsid:     true,
+		Cloneflags: namespaceFlags,
 	}
 	pipe, err := command.StdinPipe()
 	if err != nil {

@@ -50,6 +50,11 @@ func Check() error {
 	if os.Getuid() != 0 {
 		return fmt.Errorf("%w: it needs root, for namespaces, mounts and containers", ErrCannot)
 	}
+	try := exec.Command("true")
+	try.SysProcAttr = &syscall.SysProcAttr{Cloneflags: namespaceFlags}
+	if err := try.Run(); err != nil {
+		return fmt.Errorf("%w: root may make no namespaces here, as in a container that is not privileged: %w", ErrCannot, err)
+	}
 	return nil
 }
 
@@ -58,10 +63,14 @@ func Prepare(ctx context.Context, o Options) error {
 	if err := Check(); err != nil {
 		return err
 	}
-	if err := debian.Ensure(ctx, debian.Node, o.Progress); err != nil {
+	err := debian.Ensure(ctx, debian.Node, o.Progress)
+	if errors.Is(err, debian.ErrMissing) {
+		return fmt.Errorf("%w: %w", ErrCannot, err)
+	}
+	if err != nil {
 		return err
 	}
-	_, err := binaries.Ensure(ctx, o.Repository, o.Progress)
+	_, err = binaries.Ensure(ctx, o.Repository, o.Progress)
 	return err
 }
 
