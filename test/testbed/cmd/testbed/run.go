@@ -19,7 +19,7 @@ import (
 	"github.com/apm-deploy/apm/test/testbed/internal/place"
 )
 
-const usage = `testbed COMMAND
+const usage = `one of these is needed:
   up       start the node of this checkout, or find it running; it stays until down
   down     end it and remove all of it
   status   say what runs and where
