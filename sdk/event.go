@@ -36,6 +36,20 @@ type Event struct {
 	ResumeToken []byte
 }
 
+// Clone returns an event to keep: of those that a stream hands to its [Sink] the
+// Resource and the Log are used again.
+func (e Event) Clone() Event {
+	if e.Resource != nil {
+		resource := *e.Resource
+		e.Resource = &resource
+	}
+	if e.Log != nil {
+		line := *e.Log
+		e.Log = &line
+	}
+	return e
+}
+
 // Phase is how far an operation is.
 type Phase int
 

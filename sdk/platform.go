@@ -134,7 +134,9 @@ type Closer interface {
 
 // Sink receives events of a stream in order. Several at once are one batch: the
 // host stores them in one transaction, together with the token of the last. An
-// error means that nobody listens any more; the stream should end with it.
+// error means that nobody listens any more; the stream should end with it. The
+// slice, and the Resource and Log of an event, are the sender's again when Sink
+// returns: see [Event.Clone].
 type Sink func(events ...Event) error
 
 // Capabilities say what a platform can do beyond [Platform].

@@ -134,7 +134,7 @@ func (b *bench) watch(ctx context.Context, r *run, token []byte, each func(sdk.E
 				r.handle = *event.Handle
 			}
 			r.outcome = event.Outcome
-			r.events = append(r.events, event)
+			r.events = append(r.events, event.Clone())
 			if err := each(event); err != nil {
 				return err
 			}

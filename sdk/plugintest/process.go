@@ -96,13 +96,23 @@ func (p *Process) Kill() {
 // CloseLifeline does what the death of the host does.
 func (p *Process) CloseLifeline() error { return p.lifeline.Close() }
 
-// Exited waits for the end of the process, for at most limit, and returns its
-// exit code.
+// Exited waits for the end of the process, for at most limit, and returns its exit
+// code. The time in which the process wanted to run and other processes had the
+// processors does not count, up to four times the limit.
 func (p *Process) Exited(limit time.Duration) (code int, ended bool) {
-	select {
-	case <-p.exited:
-		return p.cmd.ProcessState.ExitCode(), true
-	case <-time.After(limit):
-		return 0, false
+	start, waited := time.Now(), starved(p.cmd.Process.Pid)
+	timer := time.NewTimer(limit)
+	defer timer.Stop()
+	for {
+		select {
+		case <-p.exited:
+			return p.cmd.ProcessState.ExitCode(), true
+		case <-timer.C:
+		}
+		counts := time.Since(start) - min(max(starved(p.cmd.Process.Pid)-waited, 0), 4*limit)
+		if counts >= limit {
+			return 0, false
+		}
+		timer.Reset(limit - counts)
 	}
 }

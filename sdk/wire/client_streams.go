@@ -15,7 +15,9 @@ import (
 )
 
 // Watch follows an operation. The sink gets one batch of the plugin per call,
-// with the resume token on its last event, heartbeats included. A stream that
+// with the resume token on its last event, heartbeats included; the slice, and the
+// Resource or Log that an event points to, are the stream's again when the sink
+// returns: keep a Clone. A stream that
 // ends without an outcome is an error that matches io.ErrUnexpectedEOF, one that
 // is silent for too long matches [sdk.ErrPluginGone]; both may be reopened. The
 // sink's own error ends the stream and is returned as it is.
@@ -55,19 +57,17 @@ func (c *Client) watch(ctx context.Context, request *pluginv1.WatchRequest, sink
 // openWatch is Watch with messages that are not decoded by reflection.
 func (c *Client) openWatch(ctx context.Context, request *pluginv1.WatchRequest, options ...grpc.CallOption) (batches, error) {
 	opened, err := c.rpc.Watch(ctx, request, options...)
-	return batches{opened}, err
+	return batches{opened, new(batch)}, err
 }
 
 // batches is a stream of Watch.
 type batches struct {
-	stream grpc.ServerStreamingClient[pluginv1.WatchResponse]
+	stream  grpc.ServerStreamingClient[pluginv1.WatchResponse]
+	arrived *batch
 }
 
-// Recv returns the next batch.
-func (b batches) Recv() (*batch, error) {
-	var one batch
-	return &one, b.stream.RecvMsg(&one)
-}
+// Recv returns the next batch, which lives until the one after it.
+func (b batches) Recv() (*batch, error) { return b.arrived, b.stream.RecvMsg(b.arrived) }
 
 // Logs reads log lines. It returns nil when there are no more.
 func (c *Client) Logs(ctx context.Context, r sdk.LogsRequest, send func(lines ...sdk.LogLine) error) error {

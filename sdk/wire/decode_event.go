@@ -11,12 +11,15 @@ import (
 	"github.com/apm-deploy/apm/sdk"
 )
 
-// decodeEvent reads a WatchEvent. Resources and log lines are read by hand, into
-// one string per event that all of its texts are parts of; protobuf reads all
-// that is of another kind, or written in a way that no usual encoder has, and
-// says what is wrong with the rest.
-func decodeEvent(data []byte) (sdk.Event, error) {
-	r := reader{left: string(data)}
+// event reads a WatchEvent. Resources and log lines are read by hand, their texts
+// parts of one string, data again where there is none; protobuf reads all that is of
+// another kind, or written in a way that no usual encoder has, and says what is wrong
+// with the rest.
+func (b *batch) event(data []byte, text string) (sdk.Event, error) {
+	if text == "" {
+		text = string(data)
+	}
+	r := reader{left: text}
 	var event sdk.Event
 	for r.more() {
 		switch number := r.field(); number {
@@ -25,10 +28,12 @@ func decodeEvent(data []byte) (sdk.Event, error) {
 			event.ObservedAt = decodeTime(&r)
 		case fieldResource:
 			r.refuse(event.Log != nil || event.Resource != nil)
-			event.Resource = decodeResource(&r)
+			event.Resource = b.resources.take()
+			decodeResource(&r, event.Resource)
 		case fieldLog:
 			r.refuse(event.Log != nil || event.Resource != nil)
-			event.Log = decodeLog(&r)
+			event.Log = b.logs.take()
+			decodeLog(&r, event.Log)
 		default:
 			r.refuse(true)
 		}
@@ -43,9 +48,8 @@ func decodeEvent(data []byte) (sdk.Event, error) {
 	return eventFromProto(&whole), nil
 }
 
-func decodeResource(outer *reader) *sdk.Resource {
+func decodeResource(outer *reader, resource *sdk.Resource) {
 	r := outer.message()
-	resource := &sdk.Resource{}
 	for r.more() {
 		switch r.field() {
 		case fieldResourceID:
@@ -75,12 +79,10 @@ func decodeResource(outer *reader) *sdk.Resource {
 		}
 	}
 	outer.refuse(r.bad)
-	return resource
 }
 
-func decodeLog(outer *reader) *sdk.LogLine {
+func decodeLog(outer *reader, line *sdk.LogLine) {
 	r := outer.message()
-	line := &sdk.LogLine{}
 	for r.more() {
 		switch r.field() {
 		case fieldLogResource:
@@ -99,7 +101,6 @@ func decodeLog(outer *reader) *sdk.LogLine {
 		}
 	}
 	outer.refuse(r.bad)
-	return line
 }
 
 func decodeTime(outer *reader) time.Time {
@@ -163,6 +164,15 @@ func (r *reader) bytes() string {
 }
 
 func (r *reader) varint() uint64 {
+	if r.left != "" && r.left[0] < 0x80 { // nearly all are that short
+		value := r.left[0]
+		r.left = r.left[1:]
+		return uint64(value)
+	}
+	return r.longVarint()
+}
+
+func (r *reader) longVarint() uint64 {
 	var value uint64
 	for i := 0; i < len(r.left) && i < 10; i++ {
 		b := r.left[i]

@@ -42,17 +42,23 @@ const (
 // appendEvent appends a WatchEvent as it goes over the wire, with valid text, and
 // nothing for one that is not to be sent. Resources and log lines, of which there
 // are many, are written by hand: through protobuf's reflection they cost several
-// times as much.
-func appendEvent(b []byte, e sdk.Event) ([]byte, error) {
+// times as much. An event without a time is of now.
+func appendEvent(b []byte, e *sdk.Event, now time.Time) ([]byte, error) {
 	var scratch [512]byte
+	at := e.ObservedAt
+	if at.IsZero() {
+		at = now
+	}
 	switch {
 	case e.State != nil:
 	case e.Resource != nil:
-		return appendWithin(b, fieldResource, appendResource(scratch[:0], e.Resource), e.ObservedAt), nil
+		return appendWithin(b, fieldResource, appendResource(scratch[:0], e.Resource), at), nil
 	case e.Log != nil:
-		return appendWithin(b, fieldLog, appendLog(scratch[:0], e.Log), e.ObservedAt), nil
+		return appendWithin(b, fieldLog, appendLog(scratch[:0], e.Log), at), nil
 	}
-	out := eventToProto(e)
+	dated := *e
+	dated.ObservedAt = at
+	out := eventToProto(dated)
 	if out.GetEvent() == nil {
 		return b, nil
 	}
@@ -63,8 +69,8 @@ func appendEvent(b []byte, e sdk.Event) ([]byte, error) {
 // appendWithin appends a WatchEvent with one kind of event.
 func appendWithin(b []byte, field protowire.Number, kind []byte, at time.Time) []byte {
 	b = appendTime(b, fieldObservedAt, at)
-	b = protowire.AppendTag(b, field, protowire.BytesType)
-	return protowire.AppendBytes(b, kind)
+	b = appendLength(b, field, len(kind))
+	return append(b, kind...)
 }
 
 func appendResource(b []byte, r *sdk.Resource) []byte {
@@ -98,8 +104,18 @@ func appendText(b []byte, field protowire.Number, s string) []byte {
 	if !utf8.ValidString(s) {
 		s = validText(s)
 	}
+	b = appendLength(b, field, len(s))
+	return append(b, s...)
+}
+
+// appendLength writes the tag of what has a length, and that. Nearly all are one byte
+// each.
+func appendLength(b []byte, field protowire.Number, length int) []byte {
+	if field < 1<<4 && length < 1<<7 {
+		return append(b, byte(field)<<3|byte(protowire.BytesType), byte(length))
+	}
 	b = protowire.AppendTag(b, field, protowire.BytesType)
-	return protowire.AppendString(b, s)
+	return protowire.AppendVarint(b, uint64(length))
 }
 
 func appendNumber(b []byte, field protowire.Number, n uint64) []byte {
@@ -118,6 +134,6 @@ func appendTime(b []byte, field protowire.Number, at time.Time) []byte {
 	var scratch [24]byte
 	stamp := appendNumber(scratch[:0], fieldSeconds, uint64(at.Unix()))
 	stamp = appendNumber(stamp, fieldNanos, uint64(at.Nanosecond()))
-	b = protowire.AppendTag(b, field, protowire.BytesType)
-	return protowire.AppendBytes(b, stamp)
+	b = appendLength(b, field, len(stamp))
+	return append(b, stamp...)
 }

@@ -1,16 +1,12 @@
 package wire
 
-import (
-	"sync"
-
-	"github.com/apm-deploy/apm/sdk"
-)
+import "github.com/apm-deploy/apm/sdk"
 
 // entry is one event in a queue.
 type entry struct {
 	data    []byte // the WatchEvent, encoded
 	kind    entryKind
-	id      string // of a resource
+	place   *place // of a resource
 	dropped uint64 // log lines that the platform itself left out
 	token   []byte
 	group   uint64 // events of one Sink call are one group
@@ -18,6 +14,9 @@ type entry struct {
 	older, newer *entry // neighbours in the chain
 	newerLog     *entry // next in the fifo
 }
+
+// place is where the newest event of a resource waits, nil where none does.
+type place struct{ waits *entry }
 
 // bytes is what an entry takes in a message, about.
 func (e *entry) bytes() int { return len(e.data) + len(e.token) }
@@ -34,7 +33,7 @@ const (
 	outcomeEntry
 )
 
-func kindOf(event sdk.Event) entryKind {
+func kindOf(event *sdk.Event) entryKind {
 	switch {
 	case event.State != nil:
 		return stateEntry
@@ -54,22 +53,25 @@ func kindOf(event sdk.Event) entryKind {
 // maxKeptEntry is the largest text of an entry that is used again.
 const maxKeptEntry = 4 << 10
 
-// entryPool has entries used again: a flood of events is no flood of garbage.
-var entryPool = sync.Pool{New: func() any { return new(entry) }}
+// entries are used again: a flood of events is no flood of garbage. The list is
+// linked by newer.
+type entries struct{ first *entry }
 
-func takeEntry() *entry {
-	one, ok := entryPool.Get().(*entry)
-	if !ok {
-		panic("a pool that holds something else") // unreachable
-	}
-	return one
-}
-
-func (e *entry) giveBack() {
-	data := e.data[:0]
+func (l *entries) put(one *entry) {
+	data := one.data[:0]
 	if cap(data) > maxKeptEntry {
 		data = nil
 	}
-	*e = entry{data: data}
-	entryPool.Put(e)
+	*one = entry{data: data, newer: l.first}
+	l.first = one
+}
+
+// take returns an entry, a new one where the list is empty.
+func (l *entries) take() *entry {
+	one := l.first
+	if one == nil {
+		return new(entry)
+	}
+	l.first, one.newer = one.newer, nil
+	return one
 }

@@ -44,7 +44,7 @@ func TestEventsAreEncodedAsProtobufDoes(t *testing.T) {
 	for name, event := range sampleEvents() {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			data, err := appendEvent(nil, event)
+			data, err := appendEvent(nil, &event, event.ObservedAt)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -84,7 +84,7 @@ func FuzzDecodeEvent(f *testing.F) {
 	f.Fuzz(func(t *testing.T, data []byte) {
 		var whole pluginv1.WatchEvent
 		wantErr := proto.Unmarshal(data, &whole)
-		got, err := decodeEvent(data)
+		got, err := new(batch).event(data, "")
 		if (err == nil) != (wantErr == nil) {
 			t.Fatalf("protobuf: %v, ours: %v", wantErr, err)
 		}

@@ -46,13 +46,63 @@ func (f *frame) resume(token []byte) {
 // leastEvent is about what an event takes at least, to guess how many there are.
 const leastEvent = 32
 
-// batch is a WatchResponse that arrived. Its last event has the resume token.
-type batch struct{ events []sdk.Event }
+// batch is a WatchResponse that arrived. Its last event has the resume token. The
+// events, and the resources and log lines that they point to, are those of one
+// message until the next is decoded.
+type batch struct {
+	events    []sdk.Event
+	resources stock[sdk.Resource]
+	logs      stock[sdk.LogLine]
+}
 
-func (b *batch) decode(data []byte) error {
+// stock is values that are used again with the next message.
+type stock[T any] struct {
+	all  []*T
+	used int
+}
+
+func (s *stock[T]) take() *T {
+	if s.used == len(s.all) {
+		s.all = append(s.all, new(T))
+	}
+	s.used++
+	return s.all[s.used-1]
+}
+
+func (s *stock[T]) reset() {
+	if len(s.all) > maxKept {
+		s.all, s.used = nil, 0
+	}
+	for _, one := range s.all[:s.used] {
+		*one = *new(T)
+	}
+	s.used = 0
+}
+
+// maxKept is the most that are used again: a plugin may send more at once than ours
+// does.
+const maxKept = 4 * maxBatch
+
+// maxTogether is the largest message whose texts are parts of one string.
+const maxTogether = 64 << 10
+
+func (b *batch) decode(whole []byte) error {
+	if cap(b.events) > maxKept {
+		b.events = nil
+	}
+	clear(b.events)
+	b.events = b.events[:0]
+	b.resources.reset()
+	b.logs.reset()
+	if b.events == nil {
+		b.events = make([]sdk.Event, 0, min(maxBatch, len(whole)/leastEvent+1))
+	}
 	var token []byte
-	b.events = make([]sdk.Event, 0, min(maxBatch, len(data)/leastEvent+1))
-	for len(data) > 0 {
+	var text string
+	if len(whole) <= maxTogether {
+		text = string(whole)
+	}
+	for data := whole; len(data) > 0; {
 		number, kind, n := protowire.ConsumeTag(data)
 		if n < 0 {
 			return protowire.ParseError(n)
@@ -72,7 +122,8 @@ func (b *batch) decode(data []byte) error {
 		data = data[n:]
 		switch number {
 		case fieldEvents:
-			event, err := decodeEvent(value)
+			end := len(whole) - len(data)
+			event, err := b.event(value, text[min(end-len(value), len(text)):min(end, len(text))])
 			if err != nil {
 				return err
 			}

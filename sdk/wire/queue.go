@@ -4,7 +4,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
+	"strings"
 	"sync"
+	"time"
 
 	"github.com/apm-deploy/apm/sdk"
 )
@@ -18,7 +21,8 @@ const (
 	maxLogsBytes  = 1 << 20 // and their bytes
 	maxHeld       = 1000    // other events that wait; then the platform waits
 	maxHeldBytes  = 8 << 20
-	maxLogLine    = 64 << 10 // a longer line is cut
+	maxLogLine    = 64 << 10    // a longer line is cut
+	maxPlaces     = 8 * maxHeld // resources that are remembered although none of their events waits
 )
 
 var (
@@ -36,8 +40,8 @@ var (
 type queue struct {
 	mu        sync.Mutex
 	entries   chain
-	logs      fifo // those of the entries that are log lines
-	resources map[string]*entry
+	logs      fifo              // those of the entries that are log lines
+	resources map[string]*place // by id
 	state     *entry
 	held      int
 	heldBytes int
@@ -49,22 +53,30 @@ type queue struct {
 	late      int  // events after it
 	failure   error
 	ended     bool
+	idle      bool          // the sender waits for ready
 	ready     chan struct{} // there is something to take
-	room      chan struct{} // closed and replaced when something was taken
+	waiting   bool          // the platform does, for room
+	room      chan struct{} // closed and replaced when there is room again
+	free      entries
+
+	filling sync.Mutex // one Sink call at a time
+	spare   entries    // free ones of who is filling
 }
 
 func newQueue() *queue {
 	return &queue{
-		resources: map[string]*entry{}, ready: make(chan struct{}, 1), room: make(chan struct{}),
+		resources: map[string]*place{}, ready: make(chan struct{}, 1), room: make(chan struct{}),
 	}
 }
 
-// push queues the events of one Sink call.
-func (q *queue) push(ctx context.Context, events []sdk.Event) error {
+// push queues the events of one Sink call; those without a time are of now.
+func (q *queue) push(ctx context.Context, events []sdk.Event, now time.Time) error {
+	q.filling.Lock()
+	defer q.filling.Unlock()
 	var few [4]*entry
 	entries := few[:0]
-	for _, event := range events {
-		one, err := newEntry(event)
+	for i := range events {
+		one, err := q.newEntry(&events[i], now)
 		if err != nil {
 			q.fail(err)
 			return err
@@ -75,8 +87,12 @@ func (q *queue) push(ctx context.Context, events []sdk.Event) error {
 	}
 	q.mu.Lock()
 	defer q.mu.Unlock()
+	if q.spare.first == nil {
+		q.spare, q.free = q.free, q.spare
+	}
 	for !q.ended && !q.outcome && q.fullLocked(entries) {
 		room := q.room
+		q.waiting = true
 		q.mu.Unlock()
 		select {
 		case <-room:
@@ -88,7 +104,7 @@ func (q *queue) push(ctx context.Context, events []sdk.Event) error {
 		}
 	}
 	q.group++
-	defer q.signal() // also where something comes after the outcome: that waits
+	defer q.signalLocked() // also where something comes after the outcome: that waits
 	for i, one := range entries {
 		switch {
 		case q.outcome:
@@ -103,22 +119,23 @@ func (q *queue) push(ctx context.Context, events []sdk.Event) error {
 	return nil
 }
 
-// newEntry encodes an event; it returns nil for one that is not to be sent.
-func newEntry(event sdk.Event) (*entry, error) {
-	one := takeEntry()
+// newEntry encodes an event; it returns nil for one that is not to be sent. It is
+// called by who is filling.
+func (q *queue) newEntry(event *sdk.Event, now time.Time) (*entry, error) {
+	one := q.spare.take()
 	one.kind, one.token = kindOf(event), event.ResumeToken
 	switch {
 	case one.kind == droppedEntry:
 		one.dropped = event.DroppedLogLines
 		return one, nil
 	case one.kind == resourceEntry:
-		one.id = event.Resource.ID
+		one.place = q.placeOf(event.Resource.ID)
 	case event.Handle != nil && len(event.Handle.State) > sdk.MaxHandle:
 		return nil, pluginBug("the handle of a Watch event has %d bytes, the limit is %d", len(event.Handle.State), sdk.MaxHandle)
 	case event.Heartbeat && one.kind == plainEntry:
 		return nil, nil // the stream makes its own
 	}
-	data, err := appendEvent(one.data, event)
+	data, err := appendEvent(one.data, event, now)
 	if err != nil || len(data) == 0 {
 		return nil, err
 	}
@@ -127,6 +144,26 @@ func newEntry(event sdk.Event) (*entry, error) {
 		return nil, pluginBug("a Watch event has %d bytes, the limit is %d", one.bytes(), maxEventBytes)
 	}
 	return one, nil
+}
+
+// placeOf returns the place of a resource. It is called by who is filling.
+func (q *queue) placeOf(id string) *place {
+	known := q.resources[id]
+	if known == nil {
+		if len(q.resources) >= maxPlaces {
+			q.forget()
+		}
+		known = &place{}
+		q.resources[strings.Clone(id)] = known // it may be a part of something large
+	}
+	return known
+}
+
+// forget drops the places where nothing waits.
+func (q *queue) forget() {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	maps.DeleteFunc(q.resources, func(_ string, p *place) bool { return p.waits == nil })
 }
 
 // fullLocked says whether the entries have to wait. Log lines never do, nor
@@ -139,7 +176,7 @@ func (q *queue) fullLocked(entries []*entry) bool {
 		switch one.kind {
 		case logEntry, droppedEntry:
 		case resourceEntry:
-			if q.resources[one.id] == nil {
+			if one.place.waits == nil {
 				return true
 			}
 		case stateEntry:
@@ -151,6 +188,16 @@ func (q *queue) fullLocked(entries []*entry) bool {
 		}
 	}
 	return false
+}
+
+// makeRoomLocked lets a platform go on that waits. It waits until half of the queue
+// is free: woken for each message, the two sides would take turns all the time.
+func (q *queue) makeRoomLocked() {
+	if q.waiting && q.held <= maxHeld/2 && q.heldBytes <= maxHeldBytes/2 {
+		q.waiting = false
+		close(q.room)
+		q.room = make(chan struct{})
+	}
 }
 
 func (q *queue) addLocked(one *entry) {
@@ -168,10 +215,10 @@ func (q *queue) addLocked(one *entry) {
 		q.dropped += one.dropped
 		return
 	case resourceEntry:
-		if older := q.resources[one.id]; older != nil {
+		if older := one.place.waits; older != nil {
 			q.removeLocked(older)
 		}
-		q.resources[one.id] = one
+		one.place.waits = one
 		q.entries.push(one)
 	case stateEntry:
 		// The State that opens the stream stays where it is: it must be first.
@@ -193,8 +240,13 @@ func (q *queue) addLocked(one *entry) {
 // removeLocked takes an entry out and gives it back: nobody may look at it any
 // more.
 func (q *queue) removeLocked(one *entry) {
-	defer one.giveBack()
+	q.forgetLocked(one)
 	q.entries.remove(one)
+	q.free.put(one)
+}
+
+// forgetLocked counts an entry as gone.
+func (q *queue) forgetLocked(one *entry) {
 	if one.kind == logEntry {
 		q.logs.pop() // the oldest goes first, always
 		q.logBytes -= one.bytes()
@@ -202,16 +254,35 @@ func (q *queue) removeLocked(one *entry) {
 	}
 	q.held--
 	q.heldBytes -= one.bytes()
-	if one.kind == resourceEntry && q.resources[one.id] == one {
-		delete(q.resources, one.id)
+	if one.place != nil && one.place.waits == one {
+		one.place.waits = nil
 	}
 	if q.state == one {
 		q.state = nil
 	}
 }
 
-// signal wakes the sender.
-func (q *queue) signal() {
+// reuse gives entries back.
+func (q *queue) reuse(used entries) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	if q.free.first == nil {
+		q.free = used
+		return
+	}
+	for one := used.first; one != nil; {
+		next := one.newer
+		one.newer, q.free.first = q.free.first, one
+		one = next
+	}
+}
+
+// signalLocked wakes a sender that waits.
+func (q *queue) signalLocked() {
+	if !q.idle {
+		return
+	}
+	q.idle = false
 	select {
 	case q.ready <- struct{}{}:
 	default:
@@ -225,7 +296,7 @@ func (q *queue) fail(err error) {
 	if q.failure == nil {
 		q.failure = err
 	}
-	q.signal()
+	q.signalLocked()
 }
 
 // end releases a platform that still sends.

@@ -296,7 +296,7 @@ func TestWatchCarriesEverything(t *testing.T) {
 	client, _ := configured(t, platform)
 	var got []sdk.Event
 	err := client.Watch(t.Context(), request, func(batch ...sdk.Event) error {
-		got = append(got, batch...)
+		got = append(got, cloned(batch)...)
 		return nil
 	})
 	same(t, "error", nil, err)
@@ -322,7 +322,7 @@ func TestTargetWatchLogsAndHealthCarryEverything(t *testing.T) {
 	}
 	var got []sdk.Event
 	err := client.WatchTarget(ctx, watch, func(batch ...sdk.Event) error {
-		got = append(got, batch...)
+		got = append(got, cloned(batch)...)
 		return errEnough
 	})
 	same(t, "events", []sdk.Event{drift}, got)

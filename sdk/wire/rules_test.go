@@ -305,7 +305,7 @@ func TestInvalidText(t *testing.T) {
 	same(t, "error", nil, err)
 	var events []sdk.Event
 	err = client.Watch(ctx, sdk.WatchRequest{Target: target(), Operation: sdk.Operation{ID: "op"}}, func(batch ...sdk.Event) error {
-		events = append(events, batch...)
+		events = append(events, cloned(batch)...)
 		return nil
 	})
 	same(t, "error", nil, err)

@@ -3,7 +3,8 @@ package wire
 import (
 	"context"
 	"errors"
-	"sync"
+	"slices"
+	"sync/atomic"
 	"time"
 
 	"google.golang.org/grpc"
@@ -88,30 +89,21 @@ func (s *Server) runWatch(
 			err = s.panicked("Watch", value)
 		}
 	}()
-	var mu sync.Mutex // a platform may send from several goroutines
-	fresh := len(r.GetResumeToken()) == 0
-	var accepted []sdk.Event // used again by each call
+	var begun atomic.Bool // a platform may send from several goroutines
+	begun.Store(len(r.GetResumeToken()) > 0)
 	return watch(ctx, func(events ...sdk.Event) error {
-		mu.Lock()
-		defer mu.Unlock()
-		accepted = accepted[:0]
-		for _, event := range events {
-			if event.ObservedAt.IsZero() {
-				event.ObservedAt = time.Now()
-			}
-			if event.Outcome != nil && r.GetOperation() == nil {
-				s.log.Error("plugin bug: an outcome on a stream without operation was not sent")
-				continue
-			}
-			if fresh && event.State == nil {
-				s.log.Error("plugin bug: the first event of a fresh stream is not a State", "operation", r.GetOperation().GetId())
-			}
-			fresh = false
-			accepted = append(accepted, event)
+		if r.GetOperation() == nil && slices.ContainsFunc(events, hasOutcome) {
+			s.log.Error("plugin bug: an outcome on a stream without operation was not sent")
+			events = slices.DeleteFunc(slices.Clone(events), hasOutcome)
 		}
-		return q.push(ctx, accepted)
+		if len(events) > 0 && !begun.Load() && !begun.Swap(true) && events[0].State == nil {
+			s.log.Error("plugin bug: the first event of a fresh stream is not a State", "operation", r.GetOperation().GetId())
+		}
+		return q.push(ctx, events, time.Now())
 	})
 }
+
+func hasOutcome(e sdk.Event) bool { return e.Outcome != nil }
 
 // send is the only one that writes to the stream.
 func (s *Server) send(ctx context.Context, r *pluginv1.WatchRequest, stream watchStream, q *queue, done <-chan error) error {

@@ -93,7 +93,7 @@ func TestWatchUnderLoad(t *testing.T) {
 	err := client.Watch(t.Context(), watchRequest(), func(batch ...sdk.Event) error {
 		<-sent // reads nothing before all was sent
 		largest = max(largest, len(batch))
-		all = append(all, batch...)
+		all = append(all, cloned(batch)...)
 		return nil
 	})
 	same(t, "error", nil, err)
@@ -398,4 +398,13 @@ func TestLogsAreSplit(t *testing.T) {
 	if messages < 4 {
 		t.Errorf("%d messages", messages)
 	}
+}
+
+// cloned are events to keep.
+func cloned(events []sdk.Event) []sdk.Event {
+	kept := make([]sdk.Event, len(events))
+	for i := range events {
+		kept[i] = events[i].Clone()
+	}
+	return kept
 }

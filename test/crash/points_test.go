@@ -91,7 +91,9 @@ func TestCrashAutomaticRollback(t *testing.T) {
 	points["verdict"] = same(with("verdict", "verdict", "roll_back"))
 	points["evidence"] = same(harness.Type("evidence", "web"))
 	course{
-		begin: func(h *harness.Host) (string, uint64) { return h.Deploy("shop", "v2").ID, 0 },
+		begin: func(h *harness.Host) (string, uint64) {
+			return h.DeployRequest(apiv1.StartRequest{Name: "shop", Version: "v2", Policy: []byte(`{"bake":"10m"}`)}).ID, 0
+		},
 		on: func(h *harness.Host, id string) {
 			h.Await(id, 0, harness.Status("verifying"))
 			h.Sicken("web", "v2")

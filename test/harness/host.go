@@ -3,9 +3,11 @@ package harness
 import (
 	"fmt"
 	"os"
+	"os/signal"
 	"path/filepath"
 	"strings"
 	"sync"
+	"syscall"
 	"testing"
 
 	"github.com/apm-deploy/apm/api/client"
@@ -39,6 +41,7 @@ type Host struct {
 // deployed is removed, and the test fails when anything is left.
 func New(t testing.TB) *Host {
 	t.Helper()
+	hearHangUps()
 	// Short: paths of Unix sockets are.
 	home, err := os.MkdirTemp("", "apm-e2e-") //nolint:usetesting // t.TempDir carries the name of the test
 	if err != nil {
@@ -58,6 +61,14 @@ func New(t testing.TB) *Host {
 	}
 	return h
 }
+
+// hearHangUps keeps tests that run under nohup from handing that on: what they start
+// hears SIGHUP as it does elsewhere.
+var hearHangUps = sync.OnceFunc(func() {
+	if signal.Ignored(syscall.SIGHUP) {
+		signal.Notify(make(chan os.Signal, 1), syscall.SIGHUP) // what is handled here is the default there
+	}
+})
 
 // Started is New and Start.
 func Started(t testing.TB) *Host {

@@ -8,6 +8,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	apiv1 "github.com/apm-deploy/apm/api/v1"
 	"github.com/apm-deploy/apm/test/harness"
 )
 
@@ -62,7 +63,7 @@ func TestDependencies(t *testing.T) {
 		t.Errorf("started: %s, want %s", got, want)
 	}
 
-	d := h.Deploy("shop", "v2")
+	d := h.DeployRequest(apiv1.StartRequest{Name: "shop", Version: "v2", Policy: []byte(`{"bake":"10m"}`)})
 	h.Await(d.ID, 0, harness.Status("verifying"))
 	h.Serves(web, "web-v2")
 	h.Sicken("web", "web-v2")

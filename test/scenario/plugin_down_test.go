@@ -84,7 +84,7 @@ func TestDeploymentWaitsForItsPlugin(t *testing.T) {
 	t.Parallel()
 	h, f, breaks, mend := fragile(t)
 	states := feedOf(t, h)
-	d := h.DeployRequest(apiv1.StartRequest{Name: "shop", Version: "v2", Policy: json.RawMessage(`{"bake":"4s"}`)})
+	d := h.DeployRequest(apiv1.StartRequest{Name: "shop", Version: "v2", Policy: json.RawMessage(`{"bake":"10s"}`)})
 	h.Await(d.ID, 0, harness.Status("verifying"))
 	plain, lines := h.Begin("deploy", "watch", d.ID), h.Begin("deploy", "watch", d.ID, "-o", "jsonl")
 
@@ -148,7 +148,7 @@ func TestDeploymentWaitsForItsPlugin(t *testing.T) {
 func TestDeploymentDoesNotWaitForEver(t *testing.T) {
 	t.Parallel()
 	h, f, breaks, mend := fragile(t)
-	d := h.DeployRequest(apiv1.StartRequest{Name: "shop", Version: "v2", Policy: json.RawMessage(`{"bake":"1s","timeouts":{"verifying":"3s"}}`)})
+	d := h.DeployRequest(apiv1.StartRequest{Name: "shop", Version: "v2", Policy: json.RawMessage(`{"bake":"15s","timeouts":{"verifying":"3s"}}`)})
 	h.Await(d.ID, 0, harness.Status("verifying"))
 	breaks()
 	d = h.Ended(d.ID)

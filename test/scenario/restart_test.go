@@ -45,7 +45,11 @@ func TestStoppedOnTheWay(t *testing.T) {
 			t.Parallel()
 			h, address, _ := shop(t, "v1")
 			h.Artifact("v2")
-			h.Define(harness.Application{Name: "shop", Bake: "1s", Components: []harness.Component{
+			bake := "1s"
+			if test.bad {
+				bake = "10m" // it must not be over before it is sick
+			}
+			h.Define(harness.Application{Name: "shop", Bake: bake, Components: []harness.Component{
 				{Name: "web", Listen: address, Steps: []int{50, 100}, Pause: "500ms"},
 			}})
 			traffic := h.Traffic("web", address)

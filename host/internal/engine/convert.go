@@ -4,6 +4,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"fmt"
+	"strings"
 
 	"github.com/apm-deploy/apm/host/internal/deployment"
 	"github.com/apm-deploy/apm/sdk"
@@ -50,19 +51,28 @@ func fromHandle(h sdk.Handle) deployment.Handle {
 }
 
 func fromResource(r sdk.Resource) deployment.Resource {
-	health := map[sdk.ResourceHealth]deployment.ResourceHealth{
-		sdk.ResourceReady:    deployment.ResourceReady,
-		sdk.ResourceDegraded: deployment.ResourceDegraded,
-		sdk.ResourceFailed:   deployment.ResourceFailed,
-		sdk.ResourceGone:     deployment.ResourceGone,
-	}[r.Health]
-	if health == "" {
-		health = deployment.ResourcePending
-	}
 	return deployment.Resource{
-		ID: clip(r.ID), ParentID: clip(r.ParentID), Kind: clip(r.Kind), Name: clip(r.Name), Revision: clip(r.Revision),
-		Health: health, Desired: r.Desired, Ready: r.Ready, Restarts: r.Restarts,
-		Reason: clip(r.Reason), Message: clip(r.Message),
+		ID: keep(r.ID), ParentID: keep(r.ParentID), Kind: keep(r.Kind), Name: keep(r.Name), Revision: keep(r.Revision),
+		Health: fromHealth(r.Health), Desired: r.Desired, Ready: r.Ready, Restarts: r.Restarts,
+		Reason: keep(r.Reason), Message: keep(r.Message),
+	}
+}
+
+// keep returns a text of its own, cut: that of an event is a part of a whole message.
+func keep(text string) string { return strings.Clone(clip(text)) }
+
+func fromHealth(h sdk.ResourceHealth) deployment.ResourceHealth {
+	switch h {
+	case sdk.ResourceReady:
+		return deployment.ResourceReady
+	case sdk.ResourceDegraded:
+		return deployment.ResourceDegraded
+	case sdk.ResourceFailed:
+		return deployment.ResourceFailed
+	case sdk.ResourceGone:
+		return deployment.ResourceGone
+	default:
+		return deployment.ResourcePending
 	}
 }
 

@@ -154,10 +154,10 @@ func (m *monitor) follow(ctx context.Context, name string, running deployment.Ru
 		}
 		err = watcher.WatchTarget(ctx, sdk.WatchTargetRequest{
 			Target: target, Handle: toHandle(running.Handle), ResumeToken: token,
-		}, func(events ...sdk.Event) error {
+		}, paced(ctx, m.o.engine.Now, func(events ...sdk.Event) error {
 			token = m.record(name, events, token)
 			return ctx.Err()
-		})
+		}))
 		if sdk.CodeOf(err) == sdk.OutOfRange {
 			token = nil
 		}
@@ -188,9 +188,9 @@ func (m *monitor) record(name string, events []sdk.Event, token []byte) []byte {
 			for i := range events {
 				switch e := &events[i]; {
 				case e.State != nil:
-					applyResources(c, component, e.State.Resources, true)
+					applyPicture(c, component, e.State.Resources)
 				case e.Resource != nil:
-					applyResources(c, component, []sdk.Resource{*e.Resource}, false)
+					applyResource(c, component, fromResource(*e.Resource))
 				case e.Drift != nil && m.news(name, *e.Drift, events[0].State != nil):
 					m.o.driftEvent(c, name, *e.Drift)
 				}

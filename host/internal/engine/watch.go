@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"math"
+	"slices"
 	"time"
 
 	"github.com/apm-deploy/apm/host/internal/deployment"
@@ -128,7 +129,7 @@ func (f *flight) stream(ctx context.Context) error {
 	err = p.Watch(bounded, sdk.WatchRequest{
 		Target: f.target, Handle: toHandle(op.Handle),
 		Operation: operationOf(f.d, &op, f.o.epoch), ResumeToken: op.Token,
-	}, func(events ...sdk.Event) error {
+	}, paced(bounded, f.o.engine.Now, func(events ...sdk.Event) error {
 		silence.Reset(f.o.engine.Silence)
 		f.o.read(func() { f.blind = nil })
 		if err := f.record(op.ID, events); err != nil {
@@ -138,7 +139,7 @@ func (f *flight) stream(ctx context.Context) error {
 			return errOver
 		}
 		return nil
-	})
+	}))
 	if cause := context.Cause(bounded); errors.Is(cause, errSilent) {
 		return errSilent
 	}
@@ -191,7 +192,7 @@ func (f *flight) apply(c *change, op *deployment.Operation, event *sdk.Event) bo
 	component := f.d.Component(f.component)
 	switch {
 	case event.State != nil:
-		applyResources(c, component, event.State.Resources, true)
+		applyPicture(c, component, event.State.Resources)
 		if event.State.Candidate != nil {
 			f.applyCandidate(c, op, *event.State.Candidate)
 		}
@@ -207,7 +208,7 @@ func (f *flight) apply(c *change, op *deployment.Operation, event *sdk.Event) bo
 		op.Fraction = fraction
 		return true
 	case event.Resource != nil:
-		applyResources(c, component, []sdk.Resource{*event.Resource}, false)
+		applyResource(c, component, fromResource(*event.Resource))
 	case event.Handle != nil:
 		op.Handle = fromHandle(*event.Handle)
 	case event.Candidate != nil:
@@ -243,56 +244,45 @@ func (f *flight) applyCandidate(c *change, op *deployment.Operation, candidate s
 	})
 }
 
-// applyResources records resources; a change of health or reason is a row. A
-// full picture replaces what was known.
-func applyResources(c *change, component *deployment.Component, resources []sdk.Resource, full bool) {
-	known := map[string]deployment.Resource{}
-	for _, r := range component.Resources {
-		known[r.ID] = r
-	}
+// applyPicture records a full picture of the resources, which replaces what was
+// known.
+func applyPicture(c *change, component *deployment.Component, resources []sdk.Resource) {
 	seen := map[string]bool{}
 	for _, reported := range resources {
 		r := fromResource(reported)
-		before, there := known[r.ID]
-		if !there && crowded(component) {
+		seen[r.ID] = applyResource(c, component, r)
+	}
+	kept := component.Resources[:0]
+	for _, r := range component.Resources {
+		if seen[r.ID] {
+			kept = append(kept, r)
 			continue
 		}
-		known[r.ID], seen[r.ID] = r, true
-		if !there || before.Health != r.Health || before.Reason != r.Reason {
-			c.event(deployment.EventResourceStatus, deployment.ResourcePayload{Component: component.Name, Resource: r})
-		}
-		setResource(component, r)
+		r.Health = deployment.ResourceGone
+		c.event(deployment.EventResourceStatus, deployment.ResourcePayload{Component: component.Name, Resource: r})
 	}
-	if full {
-		kept := component.Resources[:0]
-		for _, r := range component.Resources {
-			if seen[r.ID] {
-				kept = append(kept, r)
-				continue
-			}
-			r.Health = deployment.ResourceGone
-			c.event(deployment.EventResourceStatus, deployment.ResourcePayload{Component: component.Name, Resource: r})
-		}
-		component.Resources = kept
-	}
+	component.Resources = kept
 }
 
-// setResource replaces, adds, or (when it is gone) drops a resource.
-func setResource(component *deployment.Component, r deployment.Resource) {
-	for i := range component.Resources {
-		if component.Resources[i].ID != r.ID {
-			continue
-		}
-		if r.Health == deployment.ResourceGone {
-			component.Resources = append(component.Resources[:i], component.Resources[i+1:]...)
-			return
-		}
-		component.Resources[i] = r
-		return
+// applyResource records one resource: a change of health or reason is a row. It says
+// whether there was room for it.
+func applyResource(c *change, component *deployment.Component, r deployment.Resource) bool {
+	at := slices.IndexFunc(component.Resources, func(known deployment.Resource) bool { return known.ID == r.ID })
+	if at < 0 && crowded(component) {
+		return false
 	}
-	if r.Health != deployment.ResourceGone {
+	if at < 0 || component.Resources[at].Health != r.Health || component.Resources[at].Reason != r.Reason {
+		c.event(deployment.EventResourceStatus, deployment.ResourcePayload{Component: component.Name, Resource: r})
+	}
+	switch gone := r.Health == deployment.ResourceGone; {
+	case at >= 0 && gone:
+		component.Resources = slices.Delete(component.Resources, at, at+1)
+	case at >= 0:
+		component.Resources[at] = r
+	case !gone:
 		component.Resources = append(component.Resources, r)
 	}
+	return true
 }
 
 // publishProgress sends the progress of the deployment's run.

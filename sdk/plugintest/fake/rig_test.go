@@ -149,7 +149,7 @@ func (r *rig) watch(o *operation) (events []sdk.Event, err error) {
 	err = r.Client().Watch(r.ctx(), sdk.WatchRequest{Target: o.Target, Handle: o.handle, Operation: o.Operation}, func(more ...sdk.Event) error {
 		for _, event := range more {
 			if !event.Heartbeat {
-				events = append(events, event)
+				events = append(events, event.Clone())
 			}
 		}
 		return nil
