@@ -151,12 +151,17 @@ type Event struct {
 	Message string
 	Count   int32
 	Object  Ref
+	// Container of a pod that it is about, "" for the whole pod.
+	Container string
 }
 
 // Service is a Service in front of the component.
 type Service struct {
 	Ref
 	Endpoints []Endpoint
+	// External: it has no selector, or is an ExternalName, so that its addresses are not
+	// made from pods.
+	External bool
 }
 
 // Endpoint is one address of a Service.
