@@ -100,7 +100,8 @@ disabled_plugins = [
 `,
 	// Heartbeats are denser than the defaults, so that a node that is gone is
 	// called so within 20 s and not a minute. The back-off of restarts is the
-	// default: how a crash loop looks is what tests are about.
+	// default: how a crash loop looks is what tests are about. Events have a high limit,
+	// since 0 is not none, but that of the client library: 5 a second.
 	"kubelet.yaml": `apiVersion: kubelet.config.k8s.io/v1beta1
 kind: KubeletConfiguration
 address: 0.0.0.0
@@ -116,7 +117,8 @@ clusterDNS: ["{{.DNS}}"]
 clusterDomain: cluster.local
 containerRuntimeEndpoint: unix://` + containerdSocket + `
 enforceNodeAllocatable: []
-eventRecordQPS: 0
+eventBurst: 1000
+eventRecordQPS: 1000
 evictionHard: {memory.available: 50Mi, nodefs.available: 1%, nodefs.inodesFree: 1%, imagefs.available: 1%}
 failSwapOn: false
 fileCheckFrequency: 1h
