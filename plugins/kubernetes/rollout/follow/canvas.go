@@ -49,14 +49,14 @@ func (c *canvas) children(k *kind, h *head, parentKind string) []record {
 	return c.view.shelf(k, c.namespace).children(h.uid, parentKind, h.name)
 }
 
+// podsOf an object of a kind.
+func (c *canvas) podsOf(h *head, parentKind string) []*podRecord {
+	return only[*podRecord](c.children(pods, h, parentKind))
+}
+
 // owned revisions of the workload, newest first.
 func (c *canvas) owned(k *kind) []*revisionRecord {
-	var found []*revisionRecord
-	for _, r := range c.children(k, &c.record.head, c.w.Kind) {
-		if revision, ok := r.(*revisionRecord); ok {
-			found = append(found, revision)
-		}
-	}
+	found := only[*revisionRecord](c.children(k, &c.record.head, c.w.Kind))
 	newestFirst(found)
 	return found
 }
@@ -68,8 +68,8 @@ func (c *canvas) revisions(owned []*revisionRecord, newest string) {
 		revision.Newest = r.name == newest
 		c.w.Revisions = append(c.w.Revisions, revision)
 		c.about = append(c.about, c.children(events, &r.head, "ReplicaSet")...)
-		for _, pod := range c.children(pods, &r.head, "ReplicaSet") {
-			c.pod(pod.(*podRecord), r.name, revision.Newest)
+		for _, pod := range c.podsOf(&r.head, "ReplicaSet") {
+			c.pod(pod, r.name, revision.Newest)
 		}
 	}
 	c.sortPods()
@@ -87,8 +87,7 @@ func (c *canvas) labelled(newestOf func([]*revisionRecord) string) {
 	for _, r := range owned {
 		names[r.name], names[r.hash] = r.name, r.name
 	}
-	for _, r := range c.children(pods, &c.record.head, c.w.Kind) {
-		pod := r.(*podRecord)
+	for _, pod := range c.podsOf(&c.record.head, c.w.Kind) {
 		name := cmp.Or(names[pod.revision], pod.revision)
 		c.pod(pod, name, newest != "" && name == newest)
 		n := count[name]
@@ -112,18 +111,15 @@ func (c *canvas) run(job *workloadRecord, newest bool) {
 		Ref: job.workload.Ref, Number: "1", Newest: newest, Desired: job.workload.Desired, Ready: job.workload.Ready,
 	}
 	c.w.Revisions = append(c.w.Revisions, revision)
-	for _, pod := range c.children(pods, &job.head, "Job") {
-		c.pod(pod.(*podRecord), job.name, newest)
+	for _, pod := range c.podsOf(&job.head, "Job") {
+		c.pod(pod, job.name, newest)
 	}
 	c.sortPods()
 }
 
 // cron adds the jobs that were started, newest first.
 func (c *canvas) cron() {
-	var started []*workloadRecord
-	for _, r := range c.children(jobs, &c.record.head, "CronJob") {
-		started = append(started, r.(*workloadRecord))
-	}
+	started := only[*workloadRecord](c.children(jobs, &c.record.head, "CronJob"))
 	slices.SortFunc(started, func(a, b *workloadRecord) int {
 		return cmp.Or(b.created.Compare(a.created), cmp.Compare(a.name, b.name))
 	})
@@ -153,8 +149,8 @@ func (c *canvas) custom() {
 		}
 	}
 	c.revisions(owned, newest)
-	for _, pod := range c.children(pods, &c.record.head, c.w.Kind) {
-		c.pod(pod.(*podRecord), "", true)
+	for _, pod := range c.podsOf(&c.record.head, c.w.Kind) {
+		c.pod(pod, "", true)
 	}
 	c.sortPods()
 }

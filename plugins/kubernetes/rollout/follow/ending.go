@@ -1,13 +1,10 @@
 package follow
 
 import (
-	"bufio"
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"slices"
-	"strings"
 	"sync"
 	"time"
 
@@ -160,70 +157,4 @@ func (f *Follower) restarted(pod *picture.Pod, container string, end picture.Con
 	return slices.ContainsFunc(r.pod.Containers, func(c picture.Container) bool {
 		return c.Name == container && c.State.Kind != "terminated" && c.Last.Ended.Equal(end.Ended)
 	})
-}
-
-// readLog reads a log to its end; only the last lines are kept.
-func (f *Follower) readLog(ctx context.Context, namespace, pod string, options corev1.PodLogOptions) ([]picture.Line, error) {
-	stream, err := f.openLog(ctx, namespace, pod, options)
-	if err != nil {
-		return nil, err
-	}
-	defer func() { _ = stream.Close() }()
-	var lines []picture.Line
-	err = scan(io.LimitReader(stream, mostLogSize), func(line picture.Line) error {
-		if len(lines) >= f.options.LastLines {
-			lines = slices.Delete(lines, 0, 1)
-		}
-		lines = append(lines, line)
-		return nil
-	})
-	return lines, err
-}
-
-// openLog opens a container's log, with the time of each line.
-func (f *Follower) openLog(ctx context.Context, namespace, pod string, options corev1.PodLogOptions) (io.ReadCloser, error) {
-	f.requests.log.Add(1)
-	options.Timestamps = true
-	return f.clients.core().Get().Namespace(namespace).Resource("pods").Name(pod).SubResource("log").
-		VersionedParams(&options, f.clients.codec).MaxRetries(0).Stream(ctx)
-}
-
-// scan calls each for every line that is whole, and the last one.
-func scan(from io.Reader, each func(picture.Line) error) error {
-	reader := bufio.NewReader(from)
-	var text []byte
-	for {
-		part, more, err := reader.ReadLine()
-		if err == nil || len(part) > 0 {
-			text = append(text, part[:min(len(part), max(0, mostLineSize+len(time.RFC3339Nano)-len(text)))]...)
-		}
-		if more {
-			continue
-		}
-		if err == nil || len(text) > 0 {
-			if err := each(line(string(text))); err != nil {
-				return err
-			}
-			text = text[:0]
-		}
-		if errors.Is(err, io.EOF) {
-			return nil
-		}
-		if err != nil {
-			return err
-		}
-	}
-}
-
-// line splits the time off.
-func line(text string) picture.Line {
-	stamp, rest, ok := strings.Cut(text, " ")
-	at, err := time.Parse(time.RFC3339Nano, stamp)
-	if err != nil {
-		return picture.Line{Text: strings.ToValidUTF8(text, "\uFFFD")}
-	}
-	if !ok {
-		rest = ""
-	}
-	return picture.Line{At: at, Text: strings.ToValidUTF8(rest, "\uFFFD")}
 }

@@ -68,8 +68,8 @@ func newestLast(records []record) []picture.Event {
 		return nil
 	}
 	events := make([]picture.Event, 0, len(records))
-	for _, r := range records {
-		events = append(events, r.(*eventRecord).event)
+	for _, r := range only[*eventRecord](records) {
+		events = append(events, r.event)
 	}
 	slices.SortFunc(events, func(a, b picture.Event) int {
 		return cmp.Or(a.At.Compare(b.At), cmp.Compare(a.Object.Name, b.Object.Name), cmp.Compare(a.Message, b.Message))

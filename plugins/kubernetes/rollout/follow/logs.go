@@ -3,7 +3,13 @@ package follow
 import (
 	"context"
 	"errors"
+	"fmt"
+	"strings"
 	"time"
+
+	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/apm-deploy/apm/plugins/kubernetes/rollout/picture"
 )
@@ -14,14 +20,15 @@ type LogOptions struct {
 	Container string // name; "" for all containers
 	Since     time.Time
 	Tail      int // the last lines of each container; 0 for all
-	// Previous asks for the instance that ended instead of the one that runs.
+	// Previous asks for the instance that ended instead of the one that runs; with Follow,
+	// for both.
 	Previous bool
 	// Follow goes on with lines as they come, also of pods and containers that start later
 	// and of those that start again, until ctx ends.
 	Follow bool
 }
 
-// LogLine is a line of a container.
+// LogLine is a line of a container. Of one longer than 16 KiB the rest is cut off.
 type LogLine struct {
 	Pod       picture.Ref
 	Container string
@@ -29,10 +36,120 @@ type LogLine struct {
 	picture.Line
 }
 
+const longestLine = 16 << 10
+
 // Logs sends the lines of the subject's pods, in order within a container. It returns nil
 // when all have been sent (never with Follow), the error of send, or that of ctx; with
-// neither, an error names the first container whose log could not be read while others could.
-// send is not called twice at the same time.
+// neither, an error names the first container whose log could not be read while others
+// could, or the pods that could not be listed. Containers that have not started yet and
+// logs that are gone are no errors. send is not called twice at the same time.
 func (f *Follower) Logs(ctx context.Context, subject Subject, options LogOptions, send func(...LogLine) error) error {
-	return errors.New("not yet")
+	g, err := f.Follow(subject)
+	if err != nil {
+		return err
+	}
+	defer g.Close()
+	v := g.view()
+	slow, err := f.settle(ctx, v)
+	if err != nil {
+		return err
+	}
+	for at, s := range v {
+		if synced, failure := s.state(); at.kind == pods.name && !synced {
+			return fmt.Errorf("read the logs of pods in %s: %s", at.namespace, strings.Join(append(slow, failure), "; "))
+		}
+	}
+	if options.Follow {
+		return f.followLogs(ctx, g, options, send)
+	}
+	var first error
+	for _, pod := range g.pods(options) {
+		for _, c := range pod.Containers {
+			if options.Container != "" && c.Name != options.Container {
+				continue
+			}
+			t := &tail{follower: f, pod: pod.Ref, container: c.Name, options: options, send: send}
+			err := t.read(ctx, options.Previous, false)
+			if ctx.Err() != nil {
+				return ctx.Err()
+			}
+			var refused *refusedError
+			if errors.As(err, &refused) {
+				return refused.err
+			}
+			if err != nil && first == nil {
+				first = fmt.Errorf("read the log of %s/%s, container %s: %w", pod.Namespace, pod.Name, c.Name, err)
+			}
+		}
+	}
+	return first
+}
+
+// pods of the subject that are wanted, oldest first.
+func (g *Following) pods(options LogOptions) []picture.Pod {
+	v := g.view()
+	var found []picture.Pod
+	for _, ref := range g.subject.Workloads {
+		w, _, _ := v.workload(ref)
+		for i := range w.Pods {
+			if options.Pod == "" || w.Pods[i].Name == options.Pod {
+				found = append(found, w.Pods[i])
+			}
+		}
+	}
+	return found
+}
+
+// refusedError is the error of send.
+type refusedError struct{ err error }
+
+func (e *refusedError) Error() string { return e.err.Error() }
+
+// A tail reads the log of one container, instance after instance.
+type tail struct {
+	follower  *Follower
+	pod       picture.Ref
+	container string
+	options   LogOptions
+	send      func(...LogLine) error
+	last      time.Time // of the line that was sent last
+	poked     chan struct{}
+	begun     bool // a first request has been answered
+}
+
+// read sends what an instance has written after the last line that was sent. A log that
+// does not exist, not yet or not any more, is none.
+func (t *tail) read(ctx context.Context, previous, follow bool) error {
+	options := corev1.PodLogOptions{Container: t.container, Previous: previous, Follow: follow}
+	resume := t.last
+	if resume.IsZero() && !t.options.Since.IsZero() {
+		resume = t.options.Since.Add(-1)
+	}
+	if !resume.IsZero() {
+		since := metav1.NewTime(resume) // whole seconds: what is too old is left out below
+		options.SinceTime = &since
+	}
+	if t.options.Tail > 0 && !t.begun {
+		lines := int64(t.options.Tail)
+		options.TailLines = &lines
+	}
+	stream, err := t.follower.openLog(ctx, t.pod.Namespace, t.pod.Name, options)
+	if apierrors.IsNotFound(err) || apierrors.IsBadRequest(err) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	t.begun = true
+	defer func() { _ = stream.Close() }()
+	return scan(stream, longestLine, func(line picture.Line) error {
+		if !line.At.IsZero() && !line.At.After(resume) {
+			return nil
+		}
+		if err := t.send(LogLine{Pod: t.pod, Container: t.container, Previous: previous, Line: line}); err != nil {
+			return &refusedError{err}
+		}
+		t.last = line.At
+		return nil
+	})
 }

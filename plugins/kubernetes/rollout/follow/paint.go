@@ -211,17 +211,17 @@ const mostNodes = 100
 
 // nodes that the pods are on, or all if one of them has none.
 func (v view) nodes(p *picture.Picture) []picture.Node {
-	on, any := map[string]bool{}, false
+	on, anywhere := map[string]bool{}, false
 	for i := range p.Workloads {
 		for j := range p.Workloads[i].Pods {
 			pod := &p.Workloads[i].Pods[j]
 			on[pod.Node] = true
-			any = any || pod.Node == "" && unscheduled(pod)
+			anywhere = anywhere || pod.Node == "" && unscheduled(pod)
 		}
 	}
 	var found []picture.Node
-	for _, r := range v.shelf(nodes, "").all() {
-		if node := r.(*nodeRecord).node; any || on[node.Name] {
+	for _, r := range only[*nodeRecord](v.shelf(nodes, "").all()) {
+		if node := r.node; anywhere || on[node.Name] {
 			found = append(found, node)
 		}
 	}

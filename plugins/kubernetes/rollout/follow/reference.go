@@ -6,7 +6,8 @@ import (
 	corev1 "k8s.io/api/core/v1"
 )
 
-// A reference is an object that pods cannot start without.
+// A reference is an object that pods cannot start without. An imagePullSecret is none: the
+// image may be had without it, and if not, kubelet says so.
 type reference struct{ kind, name, where string }
 
 // references of a pod template whose spec stands at path.
@@ -20,9 +21,6 @@ func (r *reader) references(path string, spec *corev1.PodSpec) []reference {
 	}
 	if spec.ServiceAccountName != "default" {
 		add("ServiceAccount", spec.ServiceAccountName, "serviceAccountName")
-	}
-	for i, secret := range spec.ImagePullSecrets {
-		add("Secret", secret.Name, "imagePullSecrets[%d]", i)
 	}
 	for i := range spec.Volumes {
 		v := &spec.Volumes[i]

@@ -48,8 +48,8 @@ func (r *reader) endpointSlice(s *discoveryv1.EndpointSlice) *sliceRecord {
 // endpoints of all slices, each once: while a slice is split, an address may be in two.
 func endpoints(slicesOf []record) []picture.Endpoint {
 	var all []picture.Endpoint
-	for _, r := range slicesOf {
-		all = append(all, r.(*sliceRecord).endpoints...)
+	for _, r := range only[*sliceRecord](slicesOf) {
+		all = append(all, r.endpoints...)
 	}
 	slices.SortFunc(all, func(a, b picture.Endpoint) int {
 		return cmp.Or(cmp.Compare(a.IP, b.IP), cmp.Compare(a.Pod, b.Pod), ready(b.Ready)-ready(a.Ready))

@@ -5,6 +5,17 @@ import (
 	"sync"
 )
 
+// only the records of one type; those of one shelf are all of it.
+func only[R record](records []record) []R {
+	found := make([]R, 0, len(records))
+	for _, r := range records {
+		if one, ok := r.(R); ok {
+			found = append(found, one)
+		}
+	}
+	return found
+}
+
 // A shelf holds the records of one kind in one namespace, by name and by what they belong to.
 type shelf struct {
 	mu       sync.RWMutex
