@@ -1,7 +1,6 @@
 package judge
 
 import (
-	"strings"
 	"time"
 
 	"github.com/apm-deploy/apm/plugins/kubernetes/rollout/picture"
@@ -48,7 +47,7 @@ func (c *court) oldSick(l *lawsuit) string {
 		if c.lostReady(p) && sick == "" {
 			sick = "pod " + place(p.Ref) + " is not ready any more"
 			if e, found := lastEvent(p, "Unhealthy"); found {
-				sick += ": " + told(e.Message)
+				sick += ": " + e.Message
 			} else if last, ended := worstEnding(p); ended {
 				sick += ": it ended with " + exit(last)
 			}
@@ -101,9 +100,4 @@ func worstEnding(p *picture.Pod) (picture.ContainerState, bool) {
 		}
 	}
 	return picture.ContainerState{}, false
-}
-
-// told is a probe's message in words that say what was answered.
-func told(message string) string {
-	return strings.TrimSpace(message)
 }

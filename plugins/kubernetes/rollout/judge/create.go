@@ -2,6 +2,7 @@ package judge
 
 import (
 	"fmt"
+	"regexp"
 	"strings"
 	"time"
 
@@ -16,7 +17,7 @@ func (c *court) uncreated(l *lawsuit) (finding, bool) {
 		return finding{}, false
 	}
 	f := finding{
-		code: sdk.CodeOther, what: fmt.Sprintf("%s cannot make its pods: %s", l.id, said),
+		code: sdk.CodeOther, what: fmt.Sprintf("%s cannot make its pods: %s", l.id, forbidden.ReplaceAllString(said, "")),
 		todo: "kubectl describe " + short(l.Ref) + " -n " + l.Namespace,
 	}
 	switch {
@@ -44,6 +45,9 @@ func (c *court) uncreated(l *lawsuit) (finding, bool) {
 	}
 	return f.after(since, c.policy.Create), true
 }
+
+// forbidden is what comes before the reason.
+var forbidden = regexp.MustCompile(`^pods "[^"]*" is forbidden: `)
 
 // refusal is what the API server said when a pod was to be made, and since when it does.
 func refusal(l *lawsuit) (said string, since time.Time) {

@@ -10,51 +10,68 @@ import (
 
 const oomKilled = "OOMKilled"
 
-// ended is a container that ends again and again.
+// ended is a container that ends again and again. Its own exits and those that a probe
+// caused are counted apart: each needs its number to be a verdict.
 func (c *court) ended(l *lawsuit, p *picture.Pod, k *picture.Container) (finding, bool) {
 	last, is := ending(k)
 	n := exits(k)
 	if !is || n == 0 || k.State.Kind == terminated && k.Init && !k.Sidecar && k.State.ExitCode == 0 {
 		return finding{}, false
 	}
-	f := finding{what: fmt.Sprintf("container %s of pod %s ended %s, last with %s", k.Name, place(p.Ref), times(n), exit(last))}
-	probe, killed := killedByProbe(p, k)
+	probe, kills := killedByProbe(p, k)
+	kills = min(kills, n)
+	own := n - kills
+	f := finding{}
 	switch {
 	case last.Reason == oomKilled || k.Last.Reason == oomKilled:
 		f.code = sdk.CodeOOMKilled
-		f.what = fmt.Sprintf("container %s of pod %s was killed %s for using more memory than it may (%s)", k.Name, place(p.Ref), times(n), size(k))
+		f.what = fmt.Sprintf("%s was killed %s for using more memory than it may (%s)", c.name(p, k), times(own), size(k))
 		f.todo = "raise resources.limits.memory of container " + k.Name + ", or make it need less"
 	case notStarted(last):
 		f.code = sdk.CodeConfigMissing
-		f.what = fmt.Sprintf("container %s of pod %s cannot be started: %s", k.Name, place(p.Ref), startError(last.Message))
+		f.what = fmt.Sprintf("%s cannot be started: %s", c.name(p, k), startError(last.Message))
 		f.todo = "check command and args of container " + k.Name + ": the program must be in the image, executable, and made for the node's architecture"
-	case killed, maybeKilled(k, last):
+	case kills > own, maybeKilled(k, last):
 		f.code = sdk.CodeProbeFailing
-		f.what, f.todo = c.probed(p, k, last, probe)
-	case n >= c.policy.Exits:
-		f.code = sdk.CodeCrashLoop
-		f.todo = "read its last lines, mend what makes it end, then deploy again"
+		if own = kills; maybeKilled(k, last) {
+			own = n // events come late, and some never
+		}
+		f.what, f.todo = c.probed(p, k, last, probe, own, kills > 0)
 	default:
 		f.code = sdk.CodeExited
+		f.what = fmt.Sprintf("%s ended %s, last with %s", c.name(p, k), times(max(1, own)), exit(last))
 		f.todo = "read its last lines; it is started again"
-	}
-	if f.code == sdk.CodeCrashLoop && last.ExitCode == 0 {
-		f.todo = "a container of a " + l.Workload.Kind + " must go on running: what ends by itself belongs into a Job"
+		if own >= c.policy.Exits {
+			f.code = sdk.CodeCrashLoop
+			f.todo = "read its last lines, mend what makes it end, then deploy again"
+			if last.ExitCode == 0 {
+				f.todo = "a container of a " + l.Workload.Kind + " must go on running: what ends by itself belongs into a Job"
+			}
+		}
 	}
 	// A Job is given as many attempts as its backoffLimit says.
-	f.sure = n >= c.policy.Exits && kindOf(l.Ref) != kindJob
+	f.sure = own >= c.policy.Exits && kindOf(l.Ref) != kindJob
 	return f, true
 }
 
+// name is a container with its place.
+func (c *court) name(p *picture.Pod, k *picture.Container) string {
+	name := "container " + k.Name + " of pod " + place(p.Ref)
+	if k.Init && !k.Sidecar {
+		return "init " + name
+	}
+	return name
+}
+
 // probed says which probe ended the container.
-func (c *court) probed(p *picture.Pod, k *picture.Container, last picture.ContainerState, probe string) (what, todo string) {
+func (c *court) probed(p *picture.Pod, k *picture.Container, last picture.ContainerState, probe string, n int, known bool) (what, todo string) {
 	path := "livenessProbe"
 	if probe == "startup" || probe == "" && k.Probes.Startup && !k.Probes.Liveness {
 		path = "startupProbe"
 	}
-	what = fmt.Sprintf("container %s of pod %s was ended by kubelet %s, since its %s fails", k.Name, place(p.Ref), times(exits(k)), path)
-	if probe == "" {
-		what = fmt.Sprintf("container %s of pod %s was ended %s with %s, as kubelet does when the %s fails", k.Name, place(p.Ref), times(exits(k)), exit(last), path)
+	what = fmt.Sprintf("%s was ended by kubelet %s, since its %s fails", c.name(p, k), times(n), path)
+	if !known {
+		what = fmt.Sprintf("%s was ended %s with %s, as kubelet does when the %s fails", c.name(p, k), times(n), exit(last), path)
 	}
 	if e, found := probeFailure(p, k, strings.ToUpper(path[:1])+strings.TrimSuffix(path[1:], "Probe")); found {
 		what += ": " + told(e.Message)
@@ -131,9 +148,9 @@ func maybeKilled(k *picture.Container, last picture.ContainerState) bool {
 // failingAgain says that a container that is ready fails the liveness probe that ended it
 // before.
 func (c *court) failingAgain(p *picture.Pod, k *picture.Container) bool {
-	probe, killed := killedByProbe(p, k)
+	probe, kills := killedByProbe(p, k)
 	e, failing := probeFailure(p, k, "Liveness")
-	return killed && probe == "liveness" && failing && e.At.After(k.State.Since)
+	return kills >= c.policy.Exits && probe == "liveness" && failing && e.At.After(k.State.Since)
 }
 
 func times(n int) string {

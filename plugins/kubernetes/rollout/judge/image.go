@@ -81,7 +81,7 @@ func pullError(p *picture.Pod, k *picture.Container) string {
 		return said
 	}
 	for i := len(p.Events) - 1; i >= 0; i-- {
-		if e := p.Events[i]; e.Type == warning && strings.Contains(e.Message, fmt.Sprintf("Failed to pull image %q", k.Image)) {
+		if e := p.Events[i]; e.Type == warning && of(p, e) && strings.Contains(e.Message, fmt.Sprintf("Failed to pull image %q", k.Image)) {
 			return pulling(e.Message)
 		}
 	}

@@ -151,7 +151,7 @@ func (c *court) unready(l *lawsuit, p *picture.Pod) finding {
 			continue
 		}
 		f.container, f.resource = k, ContainerID(p.Ref, k.Name)
-		f.what = fmt.Sprintf("container %s of pod %s %s", k.Name, place(p.Ref), doing(k))
+		f.what = c.name(p, k) + " " + doing(k)
 		if k.State.Kind == running && k.State.Since.After(from) {
 			from = k.State.Since
 		}
@@ -161,7 +161,7 @@ func (c *court) unready(l *lawsuit, p *picture.Pod) finding {
 		}
 		if e, failing := probeFailure(p, k, probe); failing {
 			f.code = sdk.CodeProbeFailing
-			f.what += ": " + told(e.Message)
+			f.what += fmt.Sprintf(", its %s fails: %s", path, told(e.Message))
 			f.todo = fmt.Sprintf("read its log; check that %s asks the right path and port; a slow start needs a startupProbe", path)
 		}
 		break
@@ -209,7 +209,7 @@ func creating(p *picture.Pod) bool {
 func lastEvent(p *picture.Pod, reasons ...string) (picture.Event, bool) {
 	for i := len(p.Events) - 1; i >= 0; i-- {
 		for _, reason := range reasons {
-			if p.Events[i].Reason == reason {
+			if p.Events[i].Reason == reason && of(p, p.Events[i]) {
 				return p.Events[i], true
 			}
 		}

@@ -108,7 +108,7 @@ func (c *court) readiness(l *lawsuit, p *picture.Pod, k *picture.Container) answ
 	}
 	status, says := sdk.CheckDegraded, fmt.Sprintf("container %s of pod %s %s", k.Name, p.Name, doing(k))
 	if e, failing := probeFailure(p, k, "Readiness"); failing {
-		says += ": " + told(e.Message)
+		says += ", its readinessProbe fails: " + told(e.Message)
 	}
 	f := reasonFor(l.findings, c.At, func(f finding) bool { return f.pod == p && (f.container == nil || f.container == k) })
 	switch {
@@ -142,19 +142,19 @@ func (c *court) onDown(p *picture.Pod) bool {
 // liveness is unhealthy once the probe has ended the container as often as the policy says
 // and it does not run well since.
 func (c *court) liveness(_ *lawsuit, p *picture.Pod, k *picture.Container) answer {
-	probe, killed := killedByProbe(p, k)
+	probe, kills := killedByProbe(p, k)
 	e, failing := probeFailure(p, k, "Liveness")
 	until, why := c.settles(p, k)
 	unsettled := k.State.Kind != running || until.After(c.At)
 	switch {
-	case killed && probe == "liveness" && unsettled && exits(k) >= c.policy.Exits:
-		says := fmt.Sprintf("kubelet ended container %s of pod %s %s, since its liveness probe fails", k.Name, p.Name, times(exits(k)))
+	case kills >= c.policy.Exits && probe == "liveness" && unsettled:
+		says := fmt.Sprintf("kubelet ended container %s of pod %s %s, since its liveness probe fails", k.Name, p.Name, times(kills))
 		if failing {
 			says += ": " + told(e.Message)
 		}
 		return answer{sdk.CheckUnhealthy, says}
 	case k.State.Kind != running:
-		return answer{sdk.CheckDegraded, fmt.Sprintf("container %s of pod %s does not run: %s", k.Name, p.Name, join(k.State.Reason, k.State.Message))}
+		return answer{sdk.CheckDegraded, fmt.Sprintf("container %s of pod %s does not run (%s)", k.Name, p.Name, orElse(k.State.Reason, "it has not started"))}
 	case until.After(c.At):
 		return answer{sdk.CheckDegraded, why}
 	default:
@@ -170,8 +170,8 @@ func (c *court) startup(_ *lawsuit, p *picture.Pod, k *picture.Container) answer
 	if e, failing := probeFailure(p, k, "Startup"); failing {
 		says += ": " + told(e.Message)
 	}
-	if probe, killed := killedByProbe(p, k); killed && probe == "startup" && exits(k) >= c.policy.Exits {
-		return answer{sdk.CheckUnhealthy, fmt.Sprintf("kubelet ended container %s of pod %s %s before it had started up", k.Name, p.Name, times(exits(k)))}
+	if probe, kills := killedByProbe(p, k); kills >= c.policy.Exits && probe == "startup" {
+		return answer{sdk.CheckUnhealthy, fmt.Sprintf("kubelet ended container %s of pod %s %s before it had started up", k.Name, p.Name, times(kills))}
 	}
 	return answer{sdk.CheckDegraded, says}
 }

@@ -2,6 +2,7 @@ package judge
 
 import (
 	"fmt"
+	"regexp"
 	"strings"
 	"time"
 
@@ -57,31 +58,47 @@ func probeFailure(p *picture.Pod, k *picture.Container, probe string) (picture.E
 	}
 	for i := len(p.Events) - 1; i >= 0; i-- {
 		e := p.Events[i]
-		if e.Reason == "Unhealthy" && about(e, k) && strings.HasPrefix(e.Message, probe+" probe") {
+		if e.Reason == "Unhealthy" && about(p, e, k) && strings.HasPrefix(e.Message, probe+" probe") {
 			return e, true
 		}
 	}
 	return picture.Event{}, false
 }
 
-// killedByProbe says that kubelet ended the container for a probe, and which one: liveness
-// or startup.
-func killedByProbe(p *picture.Pod, k *picture.Container) (probe string, killed bool) {
-	for i := len(p.Events) - 1; i >= 0; i-- {
-		e := p.Events[i]
-		if e.Reason != "Killing" || !about(e, k) || !strings.HasPrefix(e.Message, "Container "+k.Name+" failed ") {
+// killedByProbe is how often kubelet ended the container for a probe, and for which one the
+// last time: liveness or startup.
+func killedByProbe(p *picture.Pod, k *picture.Container) (probe string, kills int) {
+	for _, e := range p.Events {
+		if e.Reason != "Killing" || !about(p, e, k) || !strings.HasPrefix(e.Message, "Container "+k.Name+" failed ") {
 			continue
 		}
-		for _, probe := range []string{"liveness", "startup"} {
-			if strings.Contains(e.Message, " failed "+probe+" probe") {
-				return probe, true
+		for _, name := range []string{"liveness", "startup"} {
+			if strings.Contains(e.Message, " failed "+name+" probe") {
+				probe, kills = name, kills+max(1, int(e.Count))
 			}
 		}
 	}
-	return "", false
+	return probe, kills
 }
 
-// about says whether an event may be about a container.
-func about(e picture.Event, k *picture.Container) bool {
-	return e.Container == "" || e.Container == k.Name
+// about says whether an event may be about a container of this very pod.
+func about(p *picture.Pod, e picture.Event, k *picture.Container) bool {
+	return of(p, e) && (e.Container == "" || e.Container == k.Name)
+}
+
+// of says that an event is about this pod, and not about an earlier one of the same name,
+// as StatefulSets have them.
+func of(p *picture.Pod, e picture.Event) bool {
+	if e.Object.UID != "" && p.UID != "" {
+		return e.Object.UID == p.UID
+	}
+	return !e.At.Before(p.Created)
+}
+
+// prefix is what kubelet puts before the answer of a probe.
+var prefix = regexp.MustCompile(`^(Startup|Readiness|Liveness) probe (failed|errored)[^:]*: `)
+
+// told is what a probe was answered.
+func told(message string) string {
+	return strings.TrimSpace(prefix.ReplaceAllString(message, ""))
 }
