@@ -31,9 +31,12 @@ type ApplyOptions struct {
 	// Force takes fields that other managers own. Without it they are ABORTED, naming
 	// fields and managers ([ConflictsOf]); fields that only we have written, by whatever
 	// means, are taken in any case.
-	Force   bool
-	DryRun  bool   // the cluster says what would be there, and changes nothing
-	Manager string // [Manager] if ""
+	Force bool
+	// Autoscaled are workloads whose spec.replicas stays as it is live, whatever the
+	// object says, as does that of one that an autoscaler has scaled already.
+	Autoscaled Autoscaled
+	DryRun     bool   // the cluster says what would be there, and changes nothing
+	Manager    string // [Manager] if ""
 }
 
 // Applied is what an apply did.
@@ -123,6 +126,9 @@ func (options ApplyOptions) body(o, live *unstructured.Unstructured) ([]byte, er
 		}
 		stamp.Put(o)
 	}
+	if live != nil && (options.Autoscaled.Has(KeyOf(live)) || scaledByItself(live)) {
+		keepReplicas(o, live)
+	}
 	if live != nil {
 		o.SetUID(live.GetUID())
 		o.SetResourceVersion(live.GetResourceVersion())
@@ -132,6 +138,33 @@ func (options ApplyOptions) body(o, live *unstructured.Unstructured) ([]byte, er
 		return nil, fmt.Errorf("write %s: %w", KeyOf(o).Short(), err)
 	}
 	return text, nil
+}
+
+// keepReplicas takes the number of the live object, where the object has one or we were the
+// last to apply one: to leave the field out would reset it then. The same value is no
+// conflict with the autoscaler.
+func keepReplicas(o, live *unstructured.Unstructured) {
+	n, ok, err := unstructured.NestedInt64(live.Object, "spec", "replicas")
+	if !ok || err != nil {
+		return
+	}
+	if _, has, _ := unstructured.NestedFieldNoCopy(o.Object, "spec", "replicas"); has || applies(live, "f:spec", "f:replicas") {
+		_ = unstructured.SetNestedField(o.Object, n, "spec", "replicas") // where spec is no map the API server says so
+	}
+}
+
+// applies says whether we have applied a field of a live object.
+func applies(live *unstructured.Unstructured, path ...string) bool {
+	for _, e := range entries(live) {
+		var fields map[string]any
+		if e.Manager != Manager || json.Unmarshal(e.Fields, &fields) != nil {
+			continue
+		}
+		if _, ok, _ := unstructured.NestedFieldNoCopy(fields, path...); ok {
+			return true
+		}
+	}
+	return false
 }
 
 // patch applies, and once more by force where the only conflicts are with ourselves.

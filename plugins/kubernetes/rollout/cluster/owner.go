@@ -1,8 +1,12 @@
 package cluster
 
 import (
+	"cmp"
+	"slices"
+	"strings"
 	"time"
 
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 )
 
@@ -23,42 +27,136 @@ const (
 type Owner struct {
 	Kind OwnerKind
 	// Name is what the tool calls it: the Helm release "shop/web", the Argo CD
-	// application, the Flux Kustomization or HelmRelease, else the field manager.
+	// application, the Flux Kustomization or HelmRelease "flux-system/shop", else the
+	// field manager.
 	Name string
 	// Manager is its field manager; "" where only labels or annotations tell.
 	Manager string
-	// Command is how the owner itself would be asked to go back, for people; "" where
-	// there is none.
+	// Command is what a person types to have the owner itself go back, or keep it from
+	// undoing what we change; "" where there is none.
 	Command string
 }
 
-// OwnersOf says who keeps an object: first those whose labels and annotations it
-// carries (Helm, Argo CD, Flux), then every field manager that wrote desired state,
-// newest first.
-func OwnersOf(o *unstructured.Unstructured) []Owner { return ownersOf(o) }
-
-// KeeperOf is the tool that would undo what we change: Helm, Argo CD or Flux. ok is false
-// where there is none.
-func KeeperOf(o *unstructured.Unstructured) (Owner, bool) { return keeperOf(o) }
-
-// Change is who wrote desired state of an object last.
-type Change struct {
-	By Owner
-	At time.Time
-	// Fields are the paths that differ, as far as they are known:
-	// .spec.template.spec.containers[name="api"].image
-	Fields []string
+// String is for sentences: `Helm release shop/web`, `kubectl-edit`.
+func (o Owner) String() string {
+	switch o.Kind {
+	case OwnerHelm:
+		return strings.TrimSpace("Helm release " + o.Name)
+	case OwnerArgo:
+		return strings.TrimSpace("Argo CD application " + o.Name)
+	case OwnerFlux:
+		return strings.TrimSpace("Flux " + o.Name)
+	default:
+		return cmp.Or(o.Name, o.Manager, "unknown")
+	}
 }
 
-// ChangeOf says who changed the desired state of an object from before to after, which
-// may be nil: then nobody is known who made or deleted it.
-func ChangeOf(before, after *unstructured.Unstructured) Change { return changeOf(before, after) }
+// Labels and annotations by which tools know what is theirs.
+const (
+	helmName      = "meta.helm.sh/release-name"
+	helmNamespace = "meta.helm.sh/release-namespace"
+	argoTracking  = "argocd.argoproj.io/tracking-id"
+	argoInstance  = "argocd.argoproj.io/instance"
+	fluxKustomize = "kustomize.toolkit.fluxcd.io/"
+	fluxHelm      = "helm.toolkit.fluxcd.io/"
+	labelInstance = "app.kubernetes.io/instance"
+)
 
-// LastChangeOf says who wrote desired state of an object last, other than us and
-// Kubernetes' own controllers. ok is false where nobody did.
-func LastChangeOf(o *unstructured.Unstructured) (Change, bool) { return lastChangeOf(o) }
+// KeeperOf is the tool that would undo what we change, or whose records would no longer
+// be true: Helm, Argo CD or Flux. ok is false where there is none. Flux and Argo CD come
+// before Helm, which they may use.
+func KeeperOf(o *unstructured.Unstructured) (keeper Owner, ok bool) {
+	labels, annotations := o.GetLabels(), o.GetAnnotations()
+	if name := labels[fluxHelm+"name"]; name != "" {
+		return flux("helmrelease", "HelmRelease", labels[fluxHelm+"namespace"], name), true
+	}
+	if name := labels[fluxKustomize+"name"]; name != "" {
+		return flux("kustomization", "Kustomization", labels[fluxKustomize+"namespace"], name), true
+	}
+	app, _, _ := strings.Cut(annotations[argoTracking], ":")
+	if app = cmp.Or(app, labels[argoInstance]); app == "" && managed(o, OwnerArgo) {
+		app = labels[labelInstance] // how Argo CD tracks unless told otherwise
+	}
+	if app != "" {
+		return Owner{Kind: OwnerArgo, Name: app, Command: "argocd app rollback " + app}, true
+	}
+	if name := annotations[helmName]; name != "" {
+		namespace := cmp.Or(annotations[helmNamespace], o.GetNamespace())
+		return Owner{Kind: OwnerHelm, Name: namespace + "/" + name, Command: "helm rollback " + name + " --namespace " + namespace}, true
+	}
+	return Owner{}, false
+}
 
-func ownersOf(o *unstructured.Unstructured) []Owner            { return nil }
-func keeperOf(o *unstructured.Unstructured) (Owner, bool)      { return Owner{}, false }
-func changeOf(before, after *unstructured.Unstructured) Change { return Change{} }
-func lastChangeOf(o *unstructured.Unstructured) (Change, bool) { return Change{}, false }
+func flux(command, kind, namespace, name string) Owner {
+	return Owner{
+		Kind: OwnerFlux, Name: kind + " " + namespace + "/" + name,
+		Command: "flux suspend " + command + " " + name + " --namespace " + namespace,
+	}
+}
+
+func managed(o *unstructured.Unstructured, by OwnerKind) bool {
+	return slices.ContainsFunc(entries(o), func(e entry) bool { return ownerOfManager(e.Manager).Kind == by })
+}
+
+// OwnersOf says who keeps an object: first the tool whose labels or annotations it carries
+// ([KeeperOf]), then every field manager that wrote desired state, newest first. Each
+// stands there once.
+func OwnersOf(o *unstructured.Unstructured) []Owner {
+	var all []Owner
+	keeper, kept := KeeperOf(o)
+	if kept {
+		all = append(all, keeper)
+	}
+	for _, e := range entries(o) {
+		owner := ownerOfManager(e.Manager)
+		known := func(other Owner) bool {
+			return other.Manager == owner.Manager || kept && other.Kind == owner.Kind && other.Manager == ""
+		}
+		if !slices.ContainsFunc(all, known) {
+			all = append(all, owner)
+		}
+	}
+	return all
+}
+
+// managers are the field managers of known tools.
+var managers = map[string]OwnerKind{
+	Manager: OwnerUs, "helm": OwnerHelm,
+	"argocd-controller": OwnerArgo, "argocd-application-controller": OwnerArgo, "argocd-server": OwnerArgo,
+	"kustomize-controller": OwnerFlux, "helm-controller": OwnerFlux,
+	"kube-controller-manager": OwnerKubernetes, "kube-apiserver": OwnerKubernetes, "kube-scheduler": OwnerKubernetes,
+	"kubelet": OwnerKubernetes, "cloud-controller-manager": OwnerKubernetes, "k3s": OwnerKubernetes,
+}
+
+func ownerOfManager(manager string) Owner {
+	return Owner{Kind: cmp.Or(managers[manager], OwnerOther), Name: manager, Manager: manager}
+}
+
+// entry is who wrote desired state, and which.
+type entry struct {
+	Manager     string
+	Operation   metav1.ManagedFieldsOperationType
+	Subresource string
+	At          time.Time
+	Fields      []byte
+}
+
+// entries are those of an object that are about desired state, newest first.
+func entries(o *unstructured.Unstructured) []entry {
+	var all []entry
+	for _, f := range o.GetManagedFields() {
+		if f.Subresource != "" && f.Subresource != "scale" {
+			continue // status, and what is like it
+		}
+		e := entry{Manager: f.Manager, Operation: f.Operation, Subresource: f.Subresource}
+		if f.Time != nil {
+			e.At = f.Time.Time
+		}
+		if f.FieldsV1 != nil {
+			e.Fields = f.FieldsV1.GetRawBytes()
+		}
+		all = append(all, e)
+	}
+	slices.SortStableFunc(all, func(a, b entry) int { return b.At.Compare(a.At) })
+	return all
+}
