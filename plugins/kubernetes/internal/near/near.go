@@ -71,6 +71,18 @@ func Hint(name string, names []string) string {
 	}
 }
 
+// Remedy is Hint and what to do else.
+func Remedy(name string, names []string, otherwise string) string {
+	switch hint := Hint(name, names); {
+	case hint == "":
+		return otherwise
+	case strings.HasSuffix(hint, "?"):
+		return hint + " Else " + otherwise
+	default:
+		return hint + "; " + otherwise
+	}
+}
+
 // distance counts the letters to be inserted, removed, replaced, or swapped with
 // the next.
 func distance(a, b string) int {

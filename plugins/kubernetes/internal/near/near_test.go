@@ -35,3 +35,14 @@ func TestTo(t *testing.T) {
 		t.Errorf("nearest %s", got)
 	}
 }
+
+func TestRemedy(t *testing.T) {
+	t.Parallel()
+	for want, names := range map[string][]string{
+		"create it": nil, `did you mean "shop"? Else create it`: {"shop"}, "there is only zebra; create it": {"zebra"},
+	} {
+		if got := near.Remedy("shpo", names, "create it"); got != want {
+			t.Errorf("%s, want %s", got, want)
+		}
+	}
+}

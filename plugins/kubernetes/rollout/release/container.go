@@ -1,10 +1,6 @@
 package release
 
-import (
-	"fmt"
-
-	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
-)
+import "k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 
 // templates are where kinds keep the template of their pods.
 var templates = map[string][]string{
@@ -32,9 +28,9 @@ func PodSpec(object *unstructured.Unstructured) []string {
 }
 
 // EachContainer calls do for each container that an object's pods have, those of
-// the start too, with its path: "spec.template.spec.containers[0]". What do changes
-// is changed in the object.
-func EachContainer(object *unstructured.Unstructured, do func(path string, container map[string]any)) {
+// the start too, with its path of names and indices: spec, template, spec, containers,
+// 0. What do changes is changed in the object.
+func EachContainer(object *unstructured.Unstructured, do func(path []any, container map[string]any)) {
 	at := PodSpec(object)
 	if at == nil {
 		return
@@ -44,15 +40,15 @@ func EachContainer(object *unstructured.Unstructured, do func(path string, conta
 	if err != nil || !found || !ok {
 		return
 	}
-	prefix := ""
-	for _, step := range at {
-		prefix += step + "."
-	}
 	for _, list := range []string{"initContainers", "containers"} {
 		containers, _ := pod[list].([]any) //nolint:errcheck // nil where it is no list
 		for i, one := range containers {
 			if container, ok := one.(map[string]any); ok {
-				do(fmt.Sprintf("%s%s[%d]", prefix, list, i), container)
+				path := make([]any, 0, len(at)+2)
+				for _, step := range at {
+					path = append(path, step)
+				}
+				do(append(path, list, i), container)
 			}
 		}
 	}

@@ -65,7 +65,7 @@ func (r *Release) images() []string {
 		found = append(found, image)
 	}
 	for _, object := range r.Objects {
-		EachContainer(object, func(_ string, container map[string]any) {
+		EachContainer(object, func(_ []any, container map[string]any) {
 			if image, ok := container["image"].(string); ok {
 				found = append(found, image)
 			}

@@ -2,6 +2,7 @@ package release_test
 
 import (
 	"errors"
+	"fmt"
 	"strings"
 	"testing"
 
@@ -86,21 +87,21 @@ func TestEachContainer(t *testing.T) {
 	t.Parallel()
 	var paths []string
 	object := deployment("app:v1")
-	release.EachContainer(object, func(path string, container map[string]any) {
-		paths = append(paths, path)
+	release.EachContainer(object, func(path []any, container map[string]any) {
+		paths = append(paths, fmt.Sprint(path))
 		container["image"] = "changed"
 	})
-	want := []string{"spec.template.spec.initContainers[0]", "spec.template.spec.containers[0]"}
+	want := []string{"[spec template spec initContainers 0]", "[spec template spec containers 0]"}
 	if diff := cmp.Diff(want, paths); diff != "" {
 		t.Error(diff)
 	}
-	release.EachContainer(object, func(path string, container map[string]any) {
+	release.EachContainer(object, func(path []any, container map[string]any) {
 		if container["image"] != "changed" {
-			t.Errorf("%s was not changed", path)
+			t.Errorf("%v was not changed", path)
 		}
 	})
 	object.SetAPIVersion("serving.example/v1")
-	release.EachContainer(object, func(path string, _ map[string]any) { t.Errorf("%s of a stranger's kind", path) })
+	release.EachContainer(object, func(path []any, _ map[string]any) { t.Errorf("%v of a stranger's kind", path) })
 }
 
 func TestView(t *testing.T) {
