@@ -32,9 +32,11 @@ require (
 	github.com/sirupsen/logrus v1.9.4 // indirect
 	golang.org/x/sync v0.24.0 // indirect
 	gotest.tools/v3 v3.5.2 // indirect
+	k8s.io/client-go v0.37.2 // indirect
 )
 
 require (
+	github.com/apm-deploy/apm/plugins/kubernetes v0.1.0
 	github.com/apm-deploy/apm/sdk v0.1.0
 	github.com/apparentlymart/go-textseg/v15 v15.0.0 // indirect
 	github.com/apparentlymart/go-textseg/v17 v17.0.1 // indirect
@@ -58,3 +60,5 @@ require (
 replace github.com/apm-deploy/apm/api => ../api
 
 replace github.com/apm-deploy/apm/sdk => ../sdk
+
+replace github.com/apm-deploy/apm/plugins/kubernetes => ../plugins/kubernetes
