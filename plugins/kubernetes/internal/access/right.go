@@ -43,7 +43,8 @@ var rules = []struct {
 	cluster   bool
 }{
 	{"", []string{"namespaces"}, []string{"get"}, nil, false},
-	{"", []string{"pods"}, look, look, false},
+	// A pod of a StatefulSet that is stuck on a bad image stands in the way of a good one.
+	{"", []string{"pods"}, append([]string{"delete"}, look...), look, false},
 	{"", []string{"pods/log"}, []string{"get"}, nil, false},
 	{"", []string{"events"}, look, nil, false},
 	// What is under way is written into Secrets, and a way back needs those that are

@@ -20,6 +20,9 @@ func To(name string, names []string) []string {
 		name     string
 		distance int
 	}
+	if name == "" {
+		return nil
+	}
 	limit := max(2, len(name)/3)
 	var found []candidate
 	for _, other := range names[:min(len(names), maxNames)] {

@@ -21,6 +21,7 @@ func TestHint(t *testing.T) {
 		{"shop", []string{"zebra", "alpha"}, "there are alpha, zebra"},
 		{"shop", []string{"zebra"}, "there is only zebra"},
 		{"shop", nil, ""},
+		{"", []string{"a", "b"}, "there are a, b"},
 		{"q", []string{"a1x", "b2x", "c3x", "d4x", "e5x", "f6x", "g7x", "h8x", "i9x"}, "there are a1x, b2x, c3x, d4x, e5x, f6x, g7x, h8x and others"},
 	} {
 		if got := near.Hint(tc.name, tc.names); got != tc.want {
