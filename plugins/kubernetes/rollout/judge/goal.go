@@ -11,6 +11,7 @@ import (
 type goal struct {
 	observed bool // its controller has looked at the newest generation
 	complete bool
+	settling bool // all that is missing is time
 	counted  bool // it is made of pods whose number is known
 	desired  int  // pods that are to be of the newest revision
 	updated  int
@@ -29,7 +30,7 @@ func (c *court) reach(l *lawsuit) goal {
 		return g
 	}
 	switch kindOf(w.Ref) {
-	case kindDeployment, kindRollout, kindDaemonSet, kindStatefulSet:
+	case kindDeployment, kindRollout, kindDaemonSet, kindStatefulSet, kindReplicaSet:
 		return c.reachPods(l, g)
 	case kindJob:
 		return reachJob(w, g)
@@ -39,6 +40,12 @@ func (c *court) reach(l *lawsuit) goal {
 			g.why = "it is suspended: it starts no job"
 		}
 		return g
+	case kindPod:
+		if len(w.Pods) == 1 && w.Pods[0].Phase == "Succeeded" {
+			g.complete, g.why = true, "it has done its work"
+			return g
+		}
+		return c.reachPods(l, g)
 	default:
 		return reachGeneric(w, g)
 	}
@@ -49,7 +56,7 @@ func (c *court) reach(l *lawsuit) goal {
 func observed(w *picture.Workload) bool {
 	if w.ObservedGeneration == 0 {
 		switch kindOf(w.Ref) {
-		case kindJob, kindCronJob, kindOther:
+		case kindJob, kindCronJob, kindPod, kindOther:
 			return true
 		}
 	}
@@ -65,7 +72,9 @@ const (
 	kindDaemonSet
 	kindJob
 	kindCronJob
-	kindRollout // of Argo
+	kindRollout    // of Argo
+	kindReplicaSet // by itself
+	kindPod        // by itself
 )
 
 func kindOf(r picture.Ref) kind {
@@ -81,6 +90,10 @@ func kindOf(r picture.Ref) kind {
 		return kindJob
 	case "batch/CronJob":
 		return kindCronJob
+	case "apps/ReplicaSet":
+		return kindReplicaSet
+	case "v1/Pod":
+		return kindPod
 	case "argoproj.io/Rollout":
 		return kindRollout
 	default:
@@ -152,8 +165,8 @@ func (c *court) reachPods(l *lawsuit, g goal) goal {
 	case kindOf(w.Ref) == kindRollout && !healthyRollout(w):
 		g.why = waitingRollout(w)
 	default:
-		if why := c.unsettled(l); why != "" {
-			g.why = why
+		if why, byTime := c.unsettled(l); why != "" {
+			g.why, g.settling = why, byTime
 			return g
 		}
 		g.complete, g.why = true, remark(w, total, kept)

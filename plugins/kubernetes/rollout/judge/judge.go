@@ -111,7 +111,7 @@ func look(p picture.Picture, policy Policy) *court {
 		w := &p.Workloads[i]
 		l := &lawsuit{Workload: w, id: ID(w.Ref)}
 		l.goal = c.reach(l)
-		if !l.goal.complete && l.goal.observed {
+		if !l.goal.complete && !l.goal.settling && l.goal.observed {
 			l.findings = c.find(l)
 		}
 		c.cases = append(c.cases, l)

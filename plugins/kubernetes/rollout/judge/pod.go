@@ -25,7 +25,7 @@ func (c *court) findPod(l *lawsuit, p *picture.Pod) []finding {
 	}
 	switch {
 	case p.Phase == "Failed":
-		add(thrownOut(p))
+		add(thrownOut(l, p))
 		return found
 	case add(c.onDeadNode(p)):
 		return found
@@ -50,18 +50,26 @@ func (c *court) findPod(l *lawsuit, p *picture.Pod) []finding {
 }
 
 // thrownOut is a pod that ended without its containers' doing: evicted, preempted, refused
-// by its node. Another one replaces it, so it is no verdict by itself.
-func thrownOut(p *picture.Pod) (finding, bool) {
-	switch {
-	case p.Reason == "":
-		return finding{}, false
-	default:
-		return finding{
-			code: sdk.CodePlatformDown, environment: true,
-			what: fmt.Sprintf("pod %s was ended by the cluster: %s", place(p.Ref), join(p.Reason, p.Message)),
-			todo: "see what its node " + p.Node + " lacks: kubectl describe node " + p.Node,
-		}, true
+// by its node. Another one replaces it, so it is no verdict by itself; of a pod by itself
+// every end but a good one is.
+func thrownOut(l *lawsuit, p *picture.Pod) (finding, bool) {
+	alone := kindOf(l.Ref) == kindPod
+	if p.Reason == "" {
+		f := finding{code: sdk.CodeExited, sure: true, what: fmt.Sprintf("pod %s has failed", place(p.Ref)), todo: "read its last lines"}
+		for i := range p.Containers {
+			if k := &p.Containers[i]; k.State.Kind == terminated && k.State.ExitCode != 0 {
+				f.container, f.resource = k, ContainerID(p.Ref, k.Name)
+				f.what += fmt.Sprintf(": container %s ended with %s", k.Name, exit(k.State))
+				break
+			}
+		}
+		return f, alone
 	}
+	return finding{
+		code: sdk.CodePlatformDown, environment: true, sure: alone,
+		what: fmt.Sprintf("pod %s was ended by the cluster: %s", place(p.Ref), join(p.Reason, p.Message)),
+		todo: "see what its node " + p.Node + " lacks: kubectl describe node " + p.Node,
+	}, true
 }
 
 // onDeadNode is a pod whose node does not answer.

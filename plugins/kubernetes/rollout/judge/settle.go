@@ -10,21 +10,27 @@ import (
 )
 
 // unsettled says why pods that are ready are not believed yet: what has just started
-// without a probe, has just started again, or fails its liveness probe right now.
-func (c *court) unsettled(l *lawsuit) string {
+// without a probe, has just started again, or fails its liveness probe right now. In all
+// cases but one time alone settles it.
+func (c *court) unsettled(l *lawsuit) (why string, byTime bool) {
+	until := time.Time{}
 	for i := range l.Pods {
 		p := &l.Pods[i]
 		if !p.Newest || !alive(p) {
 			continue
 		}
 		for j := range p.Containers {
-			if until, why := c.settles(p, &p.Containers[j]); until.After(c.At) {
-				l.again = until
-				return why
+			k := &p.Containers[j]
+			if c.failingAgain(p, k) {
+				return fmt.Sprintf("container %s of pod %s fails the liveness probe that has ended it before", k.Name, p.Name), false
+			}
+			if at, reason := c.settles(p, k); at.After(c.At) && (until.IsZero() || at.Before(until)) {
+				until, why = at, reason
 			}
 		}
 	}
-	return ""
+	l.again = until
+	return why, why != ""
 }
 
 // settles says until when a container that runs is not believed, and why.

@@ -106,10 +106,10 @@ func TestEarlyVerdicts(t *testing.T) {
 			}),
 			judge.GoingOn, "", "",
 		},
-		"OOM":                         {one(10*time.Second, ends(2, 137, "OOMKilled")), judge.Failed, sdk.CodeOOMKilled, "limits memory 64Mi"},
-		"one OOM is none":             {one(10*time.Second, ends(1, 137, "OOMKilled")), judge.GoingOn, sdk.CodeOOMKilled, ""},
-		"no such program":             {one(10*time.Second, ends(2, 128, "StartError")), judge.Failed, sdk.CodeConfigMissing, "cannot be started"},
-		"ended by its liveness probe": {one(time.Minute, ends(2, 143, "Error"), event("Warning", "Unhealthy", "Liveness probe failed: HTTP probe failed with statuscode: 500"), event("Normal", "Killing", "Container app failed liveness probe, will be restarted")), judge.Failed, sdk.CodeProbeFailing, "statuscode: 500"},
+		"OOM":                          {one(10*time.Second, ends(2, 137, "OOMKilled")), judge.Failed, sdk.CodeOOMKilled, "limits memory 64Mi"},
+		"one OOM is none":              {one(10*time.Second, ends(1, 137, "OOMKilled")), judge.GoingOn, sdk.CodeOOMKilled, ""},
+		"no such program":              {one(10*time.Second, ends(2, 128, "StartError")), judge.Failed, sdk.CodeConfigMissing, "cannot be started"},
+		"ended by its liveness probe":  {one(time.Minute, ends(2, 143, "Error"), event("Warning", "Unhealthy", "Liveness probe failed: HTTP probe failed with statuscode: 500"), event("Normal", "Killing", "Container app failed liveness probe, will be restarted")), judge.Failed, sdk.CodeProbeFailing, "statuscode: 500"},
 		"the same where no event came": {one(time.Minute, ends(2, 143, "Error")), judge.Failed, sdk.CodeProbeFailing, "as kubelet does when the livenessProbe fails"},
 		"ended by its startup probe":   {one(time.Minute, ends(2, 137, "Error"), probes(true, true, true), event("Normal", "Killing", "Container app failed startup probe, will be restarted")), judge.Failed, sdk.CodeProbeFailing, "startupProbe"},
 		"an exit of its own and one by a probe": {
@@ -123,11 +123,11 @@ func TestEarlyVerdicts(t *testing.T) {
 			judge.GoingOn, sdk.CodeProgressDeadline, "runs and is not ready",
 		},
 
-		"unschedulable for a moment": {one(5*time.Second, homeless("0/1 nodes are available: 1 Insufficient cpu. preemption: none")), judge.GoingOn, sdk.CodeUnschedulable, ""},
-		"unschedulable by cpu":       {one(time.Minute, homeless("0/1 nodes are available: 1 Insufficient cpu. preemption: none")), judge.Failed, sdk.CodeUnschedulable, "1 Insufficient cpu (container app: requests cpu 1; limits memory 64Mi)"},
-		"unschedulable by selector":  {one(time.Minute, homeless("0/1 nodes are available: 1 node(s) didn't match Pod's node affinity/selector.")), judge.Failed, sdk.CodeUnschedulable, "affinity/selector"},
-		"unschedulable by taint":     {one(time.Minute, homeless("0/3 nodes are available: 3 node(s) had untolerated taint {gpu: true}.")), judge.Failed, sdk.CodeUnschedulable, "taint {gpu: true}"},
-		"unschedulable while pods go": {drawn(time.Minute, deployment(2, v1, pod("api-1-b", old, going), pod("api-2-a", homeless("0/1 nodes are available: 1 Insufficient memory.")))), judge.GoingOn, sdk.CodeUnschedulable, ""},
+		"unschedulable for a moment":          {one(5*time.Second, homeless("0/1 nodes are available: 1 Insufficient cpu. preemption: none")), judge.GoingOn, sdk.CodeUnschedulable, ""},
+		"unschedulable by cpu":                {one(time.Minute, homeless("0/1 nodes are available: 1 Insufficient cpu. preemption: none")), judge.Failed, sdk.CodeUnschedulable, "1 Insufficient cpu (container app: requests cpu 1; limits memory 64Mi)"},
+		"unschedulable by selector":           {one(time.Minute, homeless("0/1 nodes are available: 1 node(s) didn't match Pod's node affinity/selector.")), judge.Failed, sdk.CodeUnschedulable, "affinity/selector"},
+		"unschedulable by taint":              {one(time.Minute, homeless("0/3 nodes are available: 3 node(s) had untolerated taint {gpu: true}.")), judge.Failed, sdk.CodeUnschedulable, "taint {gpu: true}"},
+		"unschedulable while pods go":         {drawn(time.Minute, deployment(2, v1, pod("api-1-b", old, going), pod("api-2-a", homeless("0/1 nodes are available: 1 Insufficient memory.")))), judge.GoingOn, sdk.CodeUnschedulable, ""},
 		"unschedulable while a node is added": {one(5*time.Minute, homeless("0/1 nodes are available: 1 Insufficient cpu."), event("Normal", "TriggeredScaleUp", "pod triggered scale-up: [{group 1->2 (max: 3)}]")), judge.GoingOn, sdk.CodeUnschedulable, "triggered scale-up"},
 		"a node is added in vain":             {one(11*time.Minute, homeless("0/1 nodes are available: 1 Insufficient cpu."), event("Normal", "TriggeredScaleUp", "pod triggered scale-up")), judge.Failed, sdk.CodeUnschedulable, ""},
 		"a claim that is not there":           {one(time.Minute, homeless(`0/1 nodes are available: persistentvolumeclaim "data" not found. not found`)), judge.Failed, sdk.CodeConfigMissing, `"data" not found`},
@@ -174,19 +174,22 @@ func TestControllersWord(t *testing.T) {
 	job := func(pods []picture.Pod, conditions ...picture.Condition) picture.Workload {
 		return picture.Workload{Ref: ref("batch/v1", "Job", "migrate"), Generation: 1, ObservedGeneration: 1, Desired: 1, Pods: pods, Conditions: conditions}
 	}
-	ended := pod("migrate-a", ends(1, 3, "Error"), func(p *picture.Pod) { p.Phase = "Failed"; p.Containers[0].State, p.Containers[0].Last = p.Containers[0].Last, picture.ContainerState{} })
+	ended := pod("migrate-a", ends(1, 3, "Error"), func(p *picture.Pod) {
+		p.Phase = "Failed"
+		p.Containers[0].State, p.Containers[0].Last = p.Containers[0].Last, picture.ContainerState{}
+	})
 	check(t, map[string]judged{
-		"paused for a moment":          {drawn(5*time.Second, paused), judge.GoingOn, sdk.CodeOther, "paused"},
-		"paused":                       {drawn(time.Minute, paused), judge.Failed, sdk.CodeOther, "is paused: its newest revision is not rolled out"},
-		"quota for a moment":           {drawn(5*time.Second, refusing(quota, v1, v1b)), judge.GoingOn, sdk.CodeQuotaExceeded, ""},
-		"quota":                        {drawn(time.Minute, refusing(quota, v1, v1b)), judge.Failed, sdk.CodeQuotaExceeded, "exceeded quota: small, requested: pods=1, used: pods=2, limited: pods=2 (an old pod asks for"},
-		"quota while pods come":        {drawn(time.Minute, refusing(quota, v1, pod("api-2-a", unready))), judge.GoingOn, sdk.CodeQuotaExceeded, ""},
-		"quota while pods go":          {drawn(time.Minute, refusing(quota, v1, pod("api-1-b", old, going))), judge.GoingOn, sdk.CodeQuotaExceeded, ""},
-		"account missing":              {drawn(time.Minute, refusing(`pods "api-2-" is forbidden: error looking up service account shop/nobody: serviceaccount "nobody" not found`, v1, v1b)), judge.Failed, sdk.CodeConfigMissing, "nobody"},
-		"admission":                    {drawn(time.Minute, refusing(`pods "api-2-x" is forbidden: violates PodSecurity "restricted:latest": runAsNonRoot != true`, v1, v1b)), judge.Failed, sdk.CodePermissionDenied, "PodSecurity"},
-		"admission webhook down":       {drawn(time.Minute, refusing(`Internal error occurred: failed calling webhook "check.example": dial tcp 10.0.0.7:443: connect: connection refused`, v1, v1b)), judge.Environment, sdk.CodeDependencyDown, "webhook"},
-		"no progress in its time":      {drawn(11*time.Minute, late(10*time.Minute, pod("api-2-a", unready))), judge.Failed, sdk.CodeProgressDeadline, "made no progress for 10m0s"},
-		"no progress, and it says why": {drawn(11*time.Minute, late(10*time.Minute, pod("api-2-a", unready, event("Warning", "Unhealthy", "Readiness probe failed: HTTP probe failed with statuscode: 503")))), judge.Failed, sdk.CodeProbeFailing, "statuscode: 503; Deployment shop/api made no progress"},
+		"paused for a moment":              {drawn(5*time.Second, paused), judge.GoingOn, sdk.CodeOther, "paused"},
+		"paused":                           {drawn(time.Minute, paused), judge.Failed, sdk.CodeOther, "is paused: its newest revision is not rolled out"},
+		"quota for a moment":               {drawn(5*time.Second, refusing(quota, v1, v1b)), judge.GoingOn, sdk.CodeQuotaExceeded, ""},
+		"quota":                            {drawn(time.Minute, refusing(quota, v1, v1b)), judge.Failed, sdk.CodeQuotaExceeded, "exceeded quota: small, requested: pods=1, used: pods=2, limited: pods=2 (an old pod asks for"},
+		"quota while pods come":            {drawn(time.Minute, refusing(quota, v1, pod("api-2-a", unready))), judge.GoingOn, sdk.CodeQuotaExceeded, ""},
+		"quota while pods go":              {drawn(time.Minute, refusing(quota, v1, pod("api-1-b", old, going))), judge.GoingOn, sdk.CodeQuotaExceeded, ""},
+		"account missing":                  {drawn(time.Minute, refusing(`pods "api-2-" is forbidden: error looking up service account shop/nobody: serviceaccount "nobody" not found`, v1, v1b)), judge.Failed, sdk.CodeConfigMissing, "nobody"},
+		"admission":                        {drawn(time.Minute, refusing(`pods "api-2-x" is forbidden: violates PodSecurity "restricted:latest": runAsNonRoot != true`, v1, v1b)), judge.Failed, sdk.CodePermissionDenied, "PodSecurity"},
+		"admission webhook down":           {drawn(time.Minute, refusing(`Internal error occurred: failed calling webhook "check.example": dial tcp 10.0.0.7:443: connect: connection refused`, v1, v1b)), judge.Environment, sdk.CodeDependencyDown, "webhook"},
+		"no progress in its time":          {drawn(11*time.Minute, late(10*time.Minute, pod("api-2-a", unready))), judge.Failed, sdk.CodeProgressDeadline, "made no progress for 10m0s"},
+		"no progress, and it says why":     {drawn(11*time.Minute, late(10*time.Minute, pod("api-2-a", unready, event("Warning", "Unhealthy", "Readiness probe failed: HTTP probe failed with statuscode: 503")))), judge.Failed, sdk.CodeProbeFailing, "statuscode: 503; Deployment shop/api made no progress"},
 		"the word about the change before": {drawn(5*time.Second, late(-time.Hour, pod("api-2-a", unready))), judge.GoingOn, sdk.CodeProgressDeadline, ""},
 		"StatefulSet refused by a quota": {
 			drawn(time.Minute, func() picture.Workload {
@@ -199,8 +202,8 @@ func TestControllersWord(t *testing.T) {
 		"StatefulSet slow for 9 min":  {drawn(9*time.Minute, as(deployment(1, pod("api-0", unready)), "apps/v1", "StatefulSet")), judge.GoingOn, sdk.CodeProgressDeadline, ""},
 		"StatefulSet slow for 11 min": {drawn(11*time.Minute, as(deployment(1, pod("api-0", unready)), "apps/v1", "StatefulSet")), judge.Failed, sdk.CodeProgressDeadline, "10m0s are given"},
 
-		"job at work":   {drawn(time.Hour, job([]picture.Pod{pod("migrate-a")})), judge.GoingOn, "", "0 of 1"},
-		"job suspended": {drawn(time.Hour, func() picture.Workload { w := job(nil); w.Paused = true; return w }()), judge.GoingOn, "", "suspended"},
+		"job at work":     {drawn(time.Hour, job([]picture.Pod{pod("migrate-a")})), judge.GoingOn, "", "0 of 1"},
+		"job suspended":   {drawn(time.Hour, func() picture.Workload { w := job(nil); w.Paused = true; return w }()), judge.GoingOn, "", "suspended"},
 		"job tries again": {drawn(time.Hour, job([]picture.Pod{ended, pod("migrate-b")})), judge.GoingOn, "", ""},
 		"job whose pod starts again and again has its own limit": {drawn(time.Hour, job([]picture.Pod{pod("migrate-a", ends(4, 3, "Error"))})), judge.GoingOn, sdk.CodeCrashLoop, ""},
 		"job failed": {
@@ -245,7 +248,9 @@ func TestEnvironment(t *testing.T) {
 		"node down and image missing":          {dead(drawn(time.Minute, deployment(2, missing, pod("api-2-b", onDead)))), judge.Failed, sdk.CodeImageNotFound, ""},
 		"node down and no room":                {dead(drawn(time.Minute, deployment(2, pod("api-2-b"), pod("api-2-a", homeless("0/2 nodes are available: 1 Insufficient cpu, 1 node(s) had untolerated taint {node.kubernetes.io/unreachable: }."))))), judge.Environment, sdk.CodeUnschedulable, "node node-2 is not ready"},
 		"cordoned":                             {cordoned(drawn(time.Minute, deployment(2, pod("api-2-b"), pod("api-2-a", homeless("0/1 nodes are available: 1 node(s) were unschedulable."))))), judge.Environment, sdk.CodeUnschedulable, "node node-1 is cordoned"},
-		"evicted and made again":               {drawn(time.Minute, deployment(2, pod("api-2-b"), pod("api-2-a", unready), pod("api-2-c", func(p *picture.Pod) { p.Phase, p.Reason, p.Message = "Failed", "Evicted", "The node was low on resource: memory." }))), judge.GoingOn, sdk.CodeProgressDeadline, ""},
+		"evicted and made again": {drawn(time.Minute, deployment(2, pod("api-2-b"), pod("api-2-a", unready), pod("api-2-c", func(p *picture.Pod) {
+			p.Phase, p.Reason, p.Message = "Failed", "Evicted", "The node was low on resource: memory."
+		}))), judge.GoingOn, sdk.CodeProgressDeadline, ""},
 		"its time is over, the registry was down": {
 			drawn(20*time.Minute, func() picture.Workload {
 				w := deployment(2, pod("api-1-a", old), pod("api-2-a", waits("ImagePullBackOff", refused)))
