@@ -133,7 +133,7 @@ func (f *Follower) ending(ctx context.Context, pod *picture.Pod, container strin
 		e.tries--
 		return nil, nil
 	}
-	if apierrors.IsNotFound(err) || apierrors.IsBadRequest(err) {
+	if apierrors.IsNotFound(err) || apierrors.IsBadRequest(err) || errors.Is(err, errNoLog) {
 		err = nil // the pod or its log is gone: there is nothing to be blind for
 	} else if err == nil {
 		e.done = true

@@ -142,7 +142,7 @@ func (t *tail) read(ctx context.Context, previous, follow bool) error {
 	}
 	t.begun = true
 	defer func() { _ = stream.Close() }()
-	return scan(stream, longestLine, func(line picture.Line) error {
+	err = scan(stream, longestLine, func(line picture.Line) error {
 		if !line.At.IsZero() && !line.At.After(resume) {
 			return nil
 		}
@@ -152,4 +152,8 @@ func (t *tail) read(ctx context.Context, previous, follow bool) error {
 		t.last = line.At
 		return nil
 	})
+	if errors.Is(err, errNoLog) {
+		return nil
+	}
+	return err
 }

@@ -53,7 +53,11 @@ func scan(from io.Reader, size int, each func(picture.Line) error) error {
 			continue
 		}
 		if err == nil || len(text) > 0 {
-			if err := each(line(string(text))); err != nil {
+			line := line(string(text))
+			if excuse(line) {
+				return errNoLog
+			}
+			if err := each(line); err != nil {
 				return err
 			}
 			text = text[:0]
@@ -65,6 +69,20 @@ func scan(from io.Reader, size int, each func(picture.Line) error) error {
 			return err
 		}
 	}
+}
+
+// errNoLog is what scan returns where kubelet has written, in the place of a log, that it
+// has none: the instance has just been removed.
+var errNoLog = errors.New("the container's log is gone")
+
+// excuses are how that begins; a line of the container has a time before it.
+var excuses = []string{
+	"unable to retrieve container logs for ", "failed to try resolving symlinks in path ",
+	"failed to open log file ", "failed to get container status ", "rpc error: ",
+}
+
+func excuse(line picture.Line) bool {
+	return line.At.IsZero() && slices.ContainsFunc(excuses, func(prefix string) bool { return strings.HasPrefix(line.Text, prefix) })
 }
 
 // line splits the time off.
