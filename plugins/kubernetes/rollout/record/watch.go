@@ -180,11 +180,14 @@ func (w *watch) send(o *Operation) (ended bool, err error) {
 	for w.at.steps < len(o.Steps) {
 		step := o.Steps[w.at.steps]
 		w.at.steps++
-		switch step.Name {
-		case Candidate:
+		switch {
+		case step.Name == Candidate:
 			err = w.tell(sdk.Event{ObservedAt: step.At, Candidate: candidateOf(o)})
-		case end:
+		case step.Name == end:
 			return true, w.tell(sdk.Event{ObservedAt: step.At, Outcome: o.outcome()})
+		case w.at.picture == 0 && !w.plain(o):
+			state, _ := w.stateOf(o)
+			err = w.tell(sdk.Event{ObservedAt: step.At, State: state})
 		}
 		if err != nil {
 			return false, err
@@ -193,34 +196,30 @@ func (w *watch) send(o *Operation) (ended bool, err error) {
 	return false, f.failure()
 }
 
-// picture sends what is new of it. Where this process was shown none, it is that of the
-// steps.
+// plain says whether the next step is one that only a State tells: one State tells all
+// that follow on each other.
+func (w *watch) plain(o *Operation) bool {
+	if w.at.steps == len(o.Steps) {
+		return false
+	}
+	name := o.Steps[w.at.steps].Name
+	return name != Candidate && name != end
+}
+
+// picture sends what is new of it, if this process was shown any; else it is told with
+// the steps.
 func (w *watch) picture(o *Operation, f *feed) error {
 	state, resources, last := f.news(w.at.picture)
 	w.at.picture = last
 	var events []sdk.Event
-	switch {
-	case state != nil:
+	if state != nil {
 		state.Candidate = waiting(o)
-		events = append(events, sdk.Event{ObservedAt: time.Now(), State: state})
-	case last == 0 && w.at.steps < plain(o):
-		state, _ := w.stateOf(o)
 		events = append(events, sdk.Event{ObservedAt: time.Now(), State: state})
 	}
 	for i := range resources {
 		events = append(events, sdk.Event{ObservedAt: time.Now(), Resource: &resources[i]})
 	}
 	return w.tell(events...)
-}
-
-// plain is how many steps there are up to the last that only a State tells.
-func plain(o *Operation) int {
-	for n := len(o.Steps); n > 0; n-- {
-		if name := o.Steps[n-1].Name; name != Candidate && name != end {
-			return n
-		}
-	}
-	return 0
 }
 
 // stateOf is the picture as this process was shown it, or else as it is written, and its
