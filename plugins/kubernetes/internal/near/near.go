@@ -30,7 +30,7 @@ func To(name string, names []string) []string {
 			continue
 		}
 		d := distance(strings.ToLower(name), strings.ToLower(other))
-		if d > limit && len(name) > 3 && len(other) > 3 && (strings.Contains(other, name) || strings.Contains(name, other)) {
+		if d > limit && len(name) > 2 && len(other) > 2 && (strings.Contains(other, name) || strings.Contains(name, other)) {
 			d = limit
 		}
 		if d <= limit {
