@@ -3,12 +3,22 @@ package judge
 import (
 	"fmt"
 	"strings"
+	"time"
 
 	"github.com/apm-deploy/apm/plugins/kubernetes/rollout/picture"
 	"github.com/apm-deploy/apm/sdk"
 )
 
 const oomKilled = "OOMKilled"
+
+// ranWell says that the instance ran for long before it ended. What could not be started
+// has a start in 1970.
+func ranWell(last picture.ContainerState) bool {
+	return last.Since.Unix() > 0 && last.Ended.Sub(last.Since) >= forgiven
+}
+
+// forgiven is how long a container must have run for kubelet to forget its exits.
+const forgiven = 10 * time.Minute
 
 // ended is a container that ends again and again. Its own exits and those that a probe
 // caused are counted apart: each needs its number to be a verdict.
@@ -49,8 +59,9 @@ func (c *court) ended(l *lawsuit, p *picture.Pod, k *picture.Container) (finding
 			}
 		}
 	}
-	// A Job is given as many attempts as its backoffLimit says.
-	f.sure = own >= c.policy.Exits && kindOf(l.Ref) != kindJob
+	// A Job is given as many attempts as its backoffLimit says. What ran well before it
+	// ended is no loop.
+	f.sure = own >= c.policy.Exits && kindOf(l.Ref) != kindJob && !ranWell(last)
 	return f, true
 }
 

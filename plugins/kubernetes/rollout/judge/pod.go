@@ -98,6 +98,10 @@ func (c *court) findContainer(l *lawsuit, p *picture.Pod, k *picture.Container) 
 			return c.unmade(p, k), true
 		}
 	}
+	// What was ready since it started again has another trouble than its exits.
+	if ready, found := condition(p.Conditions, "Ready"); found && k.State.Kind == running && ready.Status != "True" && ready.Since.After(k.State.Since) {
+		return finding{}, false
+	}
 	return c.ended(l, p, k)
 }
 
@@ -152,6 +156,13 @@ func (c *court) unready(l *lawsuit, p *picture.Pod) finding {
 		what: fmt.Sprintf("pod %s is not ready", place(p.Ref)),
 		todo: "kubectl describe pod " + p.Name + " -n " + p.Namespace + " shows what it waits for",
 	}
+	for _, gate := range p.Conditions {
+		switch {
+		case gate.Status == "True", ownConditions[gate.Type]:
+		default:
+			f.what += fmt.Sprintf(": it waits for its readiness gate %s (%s)", gate.Type, join(gate.Reason, gate.Message))
+		}
+	}
 	from := p.Created
 	for i := range p.Containers {
 		k := &p.Containers[i]
@@ -182,6 +193,12 @@ func (c *court) unready(l *lawsuit, p *picture.Pod) finding {
 		f.what += fmt.Sprintf(" (%s are given)", limit)
 		return f.after(from, limit)
 	}
+}
+
+// ownConditions are those of kubelet and scheduler; others are readiness gates.
+var ownConditions = map[string]bool{
+	"Ready": true, "ContainersReady": true, "Initialized": true, "PodScheduled": true, "PodReadyToStartContainers": true,
+	"DisruptionTarget": true, "PodHasNetwork": true, "PodResizePending": true, "PodResizeInProgress": true,
 }
 
 // doing is what a container does that is not ready.

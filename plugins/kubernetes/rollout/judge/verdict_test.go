@@ -106,6 +106,24 @@ func TestEarlyVerdicts(t *testing.T) {
 			}),
 			judge.GoingOn, "", "",
 		},
+		"it ran for an hour before it ended twice": {
+			one(10*time.Second, ends(2, 3, "Error"), func(p *picture.Pod) { p.Containers[0].Last.Since = began.Add(-time.Hour) }),
+			judge.GoingOn, sdk.CodeCrashLoop, "",
+		},
+		"it was ready again after two exits": {
+			one(time.Minute, ends(2, 3, "Error"), func(p *picture.Pod) {
+				p.Containers[0].State = picture.ContainerState{Kind: "running", Since: after(20 * time.Second)}
+				p.Conditions[0].Since = after(50 * time.Second)
+			}),
+			judge.GoingOn, sdk.CodeProgressDeadline, "runs and is not ready",
+		},
+		"a readiness gate": {
+			one(time.Minute, func(p *picture.Pod) {
+				p.Ready = false
+				p.Conditions = append(p.Conditions, picture.Condition{Type: "target-health.example/api", Status: "False", Reason: "Initial", Message: "Target registration is in progress"})
+			}),
+			judge.GoingOn, sdk.CodeProgressDeadline, "readiness gate target-health.example/api (Initial: Target registration",
+		},
 		"OOM":                          {one(10*time.Second, ends(2, 137, "OOMKilled")), judge.Failed, sdk.CodeOOMKilled, "limits memory 64Mi"},
 		"one OOM is none":              {one(10*time.Second, ends(1, 137, "OOMKilled")), judge.GoingOn, sdk.CodeOOMKilled, ""},
 		"no such program":              {one(10*time.Second, ends(2, 128, "StartError")), judge.Failed, sdk.CodeConfigMissing, "cannot be started"},
