@@ -96,12 +96,18 @@ func answer(call Call, err error) *sdk.Error {
 	case apierrors.IsInvalid(err), apierrors.IsBadRequest(err), apierrors.IsRequestEntityTooLargeError(err), apierrors.IsMethodNotSupported(err),
 		apierrors.IsNotAcceptable(err), apierrors.IsUnsupportedMediaType(err):
 		return sdk.Errorf(sdk.InvalidArgument, sdk.ReasonInvalidSpec, "%s: %w", call, err)
+	case mistyped(err):
+		return sdk.Errorf(sdk.InvalidArgument, sdk.ReasonInvalidSpec, "%s: it does not fit its kind: %w", call, err)
 	default: // timeouts, 5xx, what a proxy in between says
 		e := sdk.Errorf(sdk.Unavailable, sdk.ReasonPlatformUnavailable, "%s: the API server cannot answer: %w", call, err)
 		e.RetryAfter = retryAfter(err)
 		return e
 	}
 }
+
+// mistyped says whether an object has fields that its kind has not, or of another type.
+// Server-side apply answers that with 500 and no reason, so that only the text tells.
+func mistyped(err error) bool { return strings.Contains(err.Error(), "failed to create typed patch object") }
 
 // transport is an error that no API server answered.
 func transport(call Call, err error) *sdk.Error {
