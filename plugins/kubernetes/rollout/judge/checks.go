@@ -34,7 +34,7 @@ func (c *court) checks() []sdk.Check {
 	for i := range c.Services {
 		all = append(all, c.endpointsCheck(&c.Services[i]))
 	}
-	return all
+	return append(all, c.meshChecks()...)
 }
 
 // replicasCheck asks whether as many pods are ready as there are to be.
@@ -135,11 +135,17 @@ func (c *court) scaledAway() bool {
 	return len(c.cases) > 0
 }
 
+// allBlamed says that what is not complete is held up by the environment.
 func (c *court) allBlamed() bool {
+	blamed := false
 	for _, l := range c.cases {
-		if !l.goal.complete && !c.blamed(l) {
+		if l.goal.complete {
+			continue
+		}
+		if !c.blamed(l) {
 			return false
 		}
+		blamed = true
 	}
-	return true
+	return blamed
 }

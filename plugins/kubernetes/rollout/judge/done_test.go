@@ -231,3 +231,45 @@ func TestServices(t *testing.T) {
 		},
 	})
 }
+
+// TestMesh asks whether the rules of a mesh lead to what is ready.
+func TestMesh(t *testing.T) {
+	t.Parallel()
+	route := func(change func(*picture.Route)) picture.Route {
+		r := picture.Route{
+			By: ref("networking.istio.io/v1", "VirtualService", "web"), Where: "spec.http[0].route[0]", Host: "web", Subset: "v2", Weight: 100,
+			Service: ref("v1", "Service", "web"), Pods: []string{"api-2-a"},
+		}
+		change(&r)
+		return r
+	}
+	with := func(at time.Duration, routes ...picture.Route) picture.Picture {
+		p := drawn(at, deployment(1, pod("api-2-a")))
+		p.Routes = routes
+		return p
+	}
+	right := route(func(*picture.Route) {})
+	nowhere := route(func(r *picture.Route) { r.Service.Name = "" })
+	undefined := route(func(r *picture.Route) { r.Undefined, r.Pods = true, nil })
+	empty := route(func(r *picture.Route) { r.Pods = []string{"gone"} })
+	unused := route(func(r *picture.Route) { r.Weight, r.Undefined = 0, true })
+	cases := map[string]judged{
+		"leads there":      {with(time.Minute, right), judge.Done, "", ""},
+		"host unknown":     {with(time.Minute, right, nowhere), judge.Failed, sdk.CodeConfigMissing, "VirtualService shop/web at spec.http[0].route[0] sends to host web, which is no Service"},
+		"subset undefined": {with(time.Minute, undefined), judge.Failed, sdk.CodeConfigMissing, "subset v2 of host web, which no DestinationRule defines"},
+		"no ready pod":     {with(time.Minute, empty), judge.Failed, sdk.CodeOther, "none of 1 pods is ready"},
+		"not yet":          {with(10*time.Second, empty), judge.GoingOn, sdk.CodeOther, "none of 1 pods"},
+		"without weight":   {with(time.Minute, right, unused), judge.Done, "", ""},
+	}
+	check(t, cases)
+	for name, c := range cases {
+		want := sdk.CheckHealthy
+		if c.code != "" {
+			want = sdk.CheckUnhealthy
+		}
+		got, there := asked(c.picture)["routes of virtualservice/web"]
+		if !there || got.Status != want || got.Type != "mesh" || got.Resource != "VirtualService.networking.istio.io shop/web" {
+			t.Errorf("%s: the check is %+v, want %s", name, got, answers[want])
+		}
+	}
+}

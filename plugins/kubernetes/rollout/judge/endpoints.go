@@ -59,7 +59,7 @@ func (c *court) unserved() []finding {
 	if want == 0 {
 		return nil
 	}
-	var found []finding
+	found := c.astray(since)
 	for _, m := range c.Missing {
 		if m.Object.Kind == "Service" && m.By.Kind == "" {
 			found = append(found, finding{

@@ -3,6 +3,7 @@ package judge
 import (
 	"cmp"
 	"fmt"
+	"slices"
 
 	"github.com/apm-deploy/apm/plugins/kubernetes/rollout/picture"
 	"github.com/apm-deploy/apm/sdk"
@@ -33,6 +34,17 @@ func (c *court) resources() []sdk.Resource {
 	}
 	for i := range c.Services {
 		all = append(all, c.service(&c.Services[i]))
+	}
+	for _, check := range c.meshChecks() {
+		if slices.ContainsFunc(all, func(r sdk.Resource) bool { return r.ID == check.Resource }) {
+			continue // it is one of the workloads
+		}
+		by := c.Routes[slices.IndexFunc(c.Routes, func(r picture.Route) bool { return ID(r.By) == check.Resource })].By
+		r := sdk.Resource{ID: check.Resource, Kind: by.Kind, Name: by.Name, Health: sdk.ResourceReady}
+		if check.Status != sdk.CheckHealthy {
+			r.Health, r.Message = sdk.ResourceDegraded, check.Message
+		}
+		all = append(all, r)
 	}
 	return all
 }

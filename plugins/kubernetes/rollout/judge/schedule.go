@@ -66,7 +66,7 @@ func constraint(message string) string {
 // constraints are the words of the scheduler with what to do, first match counts.
 var constraints = []struct{ said, todo string }{
 	{"node affinity/selector", "no node has the labels that nodeSelector or nodeAffinity ask for: correct them, or label a node (kubectl label node NODE KEY=VALUE)"},
-	{"untolerated taint", "add a toleration for that taint, or take it from a node (kubectl taint node NODE KEY-)"},
+	{"untolerated taint", "see what the nodes are tainted with (kubectl describe nodes); add a toleration for that taint, or take it from a node (kubectl taint node NODE KEY-)"},
 	{"pod affinity rules", "no node has the pods that podAffinity asks for: correct it, or deploy those first"},
 	{"anti-affinity rules", "podAntiAffinity allows no more pods on these nodes: add nodes, or prefer instead of require it"},
 	{"topology spread", "topologySpreadConstraints allow it on no node: correct them, or set whenUnsatisfiable ScheduleAnyway"},
@@ -77,8 +77,9 @@ var constraints = []struct{ said, todo string }{
 	{"Too many pods", "every node has as many pods as it may: add a node"},
 }
 
-// away matches what the scheduler says of nodes that are down or cordoned.
-var away = regexp.MustCompile(`node\.kubernetes\.io/(not-ready|unreachable|unschedulable|network-unavailable|memory-pressure|disk-pressure|pid-pressure)|node\(s\) were unschedulable|no nodes available`)
+// away matches what the scheduler says of nodes that are down or cordoned. Newer ones do
+// not say which taint it is.
+var away = regexp.MustCompile(`untolerated taint\(s\)|node\.kubernetes\.io/(not-ready|unreachable|unschedulable|network-unavailable|memory-pressure|disk-pressure|pid-pressure)|node\(s\) were unschedulable|no nodes available`)
 
 // nodesAway names the nodes that are down or cordoned.
 func (c *court) nodesAway() string {

@@ -141,14 +141,15 @@ func TestEarlyVerdicts(t *testing.T) {
 			judge.GoingOn, sdk.CodeProgressDeadline, "runs and is not ready",
 		},
 
-		"unschedulable for a moment":          {one(5*time.Second, homeless("0/1 nodes are available: 1 Insufficient cpu. preemption: none")), judge.GoingOn, sdk.CodeUnschedulable, ""},
-		"unschedulable by cpu":                {one(time.Minute, homeless("0/1 nodes are available: 1 Insufficient cpu. preemption: none")), judge.Failed, sdk.CodeUnschedulable, "1 Insufficient cpu (container app: requests cpu 1; limits memory 64Mi)"},
-		"unschedulable by selector":           {one(time.Minute, homeless("0/1 nodes are available: 1 node(s) didn't match Pod's node affinity/selector.")), judge.Failed, sdk.CodeUnschedulable, "affinity/selector"},
-		"unschedulable by taint":              {one(time.Minute, homeless("0/3 nodes are available: 3 node(s) had untolerated taint {gpu: true}.")), judge.Failed, sdk.CodeUnschedulable, "taint {gpu: true}"},
-		"unschedulable while pods go":         {drawn(time.Minute, deployment(2, v1, pod("api-1-b", old, going), pod("api-2-a", homeless("0/1 nodes are available: 1 Insufficient memory.")))), judge.GoingOn, sdk.CodeUnschedulable, ""},
-		"unschedulable while a node is added": {one(5*time.Minute, homeless("0/1 nodes are available: 1 Insufficient cpu."), event("Normal", "TriggeredScaleUp", "pod triggered scale-up: [{group 1->2 (max: 3)}]")), judge.GoingOn, sdk.CodeUnschedulable, "triggered scale-up"},
-		"a node is added in vain":             {one(11*time.Minute, homeless("0/1 nodes are available: 1 Insufficient cpu."), event("Normal", "TriggeredScaleUp", "pod triggered scale-up")), judge.Failed, sdk.CodeUnschedulable, ""},
-		"a claim that is not there":           {one(time.Minute, homeless(`0/1 nodes are available: persistentvolumeclaim "data" not found. not found`)), judge.Failed, sdk.CodeConfigMissing, `"data" not found`},
+		"unschedulable for a moment":                 {one(5*time.Second, homeless("0/1 nodes are available: 1 Insufficient cpu. preemption: none")), judge.GoingOn, sdk.CodeUnschedulable, ""},
+		"unschedulable by cpu":                       {one(time.Minute, homeless("0/1 nodes are available: 1 Insufficient cpu. preemption: none")), judge.Failed, sdk.CodeUnschedulable, "1 Insufficient cpu (container app: requests cpu 1; limits memory 64Mi)"},
+		"unschedulable by selector":                  {one(time.Minute, homeless("0/1 nodes are available: 1 node(s) didn't match Pod's node affinity/selector.")), judge.Failed, sdk.CodeUnschedulable, "affinity/selector"},
+		"unschedulable by taint":                     {one(time.Minute, homeless("0/3 nodes are available: 3 node(s) had untolerated taint {gpu: true}.")), judge.Failed, sdk.CodeUnschedulable, "taint {gpu: true}"},
+		"unschedulable by a taint that is not named": {one(time.Minute, homeless("0/1 nodes are available: 1 node(s) had untolerated taint(s).")), judge.Failed, sdk.CodeUnschedulable, "untolerated taint(s)"},
+		"unschedulable while pods go":                {drawn(time.Minute, deployment(2, v1, pod("api-1-b", old, going), pod("api-2-a", homeless("0/1 nodes are available: 1 Insufficient memory.")))), judge.GoingOn, sdk.CodeUnschedulable, ""},
+		"unschedulable while a node is added":        {one(5*time.Minute, homeless("0/1 nodes are available: 1 Insufficient cpu."), event("Normal", "TriggeredScaleUp", "pod triggered scale-up: [{group 1->2 (max: 3)}]")), judge.GoingOn, sdk.CodeUnschedulable, "triggered scale-up"},
+		"a node is added in vain":                    {one(11*time.Minute, homeless("0/1 nodes are available: 1 Insufficient cpu."), event("Normal", "TriggeredScaleUp", "pod triggered scale-up")), judge.Failed, sdk.CodeUnschedulable, ""},
+		"a claim that is not there":                  {one(time.Minute, homeless(`0/1 nodes are available: persistentvolumeclaim "data" not found. not found`)), judge.Failed, sdk.CodeConfigMissing, `"data" not found`},
 
 		"ConfigMap missing for a moment": {one(5*time.Second, waits("CreateContainerConfigError", `configmap "settings" not found`)), judge.GoingOn, sdk.CodeConfigMissing, ""},
 		"ConfigMap missing":              {one(12*time.Second, waits("CreateContainerConfigError", `configmap "settings" not found`)), judge.Failed, sdk.CodeConfigMissing, `configmap "settings" not found`},
@@ -265,6 +266,7 @@ func TestEnvironment(t *testing.T) {
 		"node down":                            {dead(drawn(time.Minute, deployment(2, pod("api-2-b"), pod("api-2-a", onDead)))), judge.Environment, sdk.CodePlatformDown, "node node-2 of pod shop/api-2-a is not ready: NodeStatusUnknown"},
 		"node down and image missing":          {dead(drawn(time.Minute, deployment(2, missing, pod("api-2-b", onDead)))), judge.Failed, sdk.CodeImageNotFound, ""},
 		"node down and no room":                {dead(drawn(time.Minute, deployment(2, pod("api-2-b"), pod("api-2-a", homeless("0/2 nodes are available: 1 Insufficient cpu, 1 node(s) had untolerated taint {node.kubernetes.io/unreachable: }."))))), judge.Environment, sdk.CodeUnschedulable, "node node-2 is not ready"},
+		"node down, the taint is not named":    {dead(drawn(time.Minute, deployment(1, pod("api-2-a", homeless("0/1 nodes are available: 1 node(s) had untolerated taint(s). no new claims to deallocate, preemption: none"))))), judge.Environment, sdk.CodeUnschedulable, "node node-2 is not ready"},
 		"cordoned":                             {cordoned(drawn(time.Minute, deployment(2, pod("api-2-b"), pod("api-2-a", homeless("0/1 nodes are available: 1 node(s) were unschedulable."))))), judge.Environment, sdk.CodeUnschedulable, "node node-1 is cordoned"},
 		"evicted and made again": {drawn(time.Minute, deployment(2, pod("api-2-b"), pod("api-2-a", unready), pod("api-2-c", func(p *picture.Pod) {
 			p.Phase, p.Reason, p.Message = "Failed", "Evicted", "The node was low on resource: memory."

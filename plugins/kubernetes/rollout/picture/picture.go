@@ -14,7 +14,8 @@ type Picture struct {
 	At        time.Time
 	Workloads []Workload
 	Services  []Service
-	Nodes     []Node // those that its pods are on, or could be
+	Routes    []Route // of a mesh, to Services of the component
+	Nodes     []Node  // those that its pods are on, or could be
 	// Missing are objects that ours refer to and that are not there: "ConfigMap shop/api".
 	Missing []Missing
 	// Blind is why something could not be looked at ("list pods in shop: forbidden");
@@ -169,6 +170,21 @@ type Endpoint struct {
 	IP    string
 	Pod   string // name; "" where nobody says
 	Ready bool
+}
+
+// Route is one destination of a mesh's rule, such as a VirtualService of Istio.
+type Route struct {
+	By     Ref    // the rule
+	Where  string // the path there: spec.http[0].route[1]
+	Host   string // as written
+	Subset string // "" for all of the host
+	Weight int32  // 0 where nothing is sent there
+	// Service is what the host resolves to; without a name it resolves to nothing.
+	Service Ref
+	// Undefined: no DestinationRule of the host has the subset.
+	Undefined bool
+	// Pods are the names of those that the Service selects and the subset's labels match.
+	Pods []string
 }
 
 // Node is a machine.
