@@ -314,3 +314,15 @@ spec:
 %[4]s        readinessProbe: {httpGet: {path: /readyz, port: 8080}, periodSeconds: 1}
 `, name, image, setting, env)
 }
+
+func errorf(format string, args ...any) error { return fmt.Errorf(format, args...) }
+
+// images is a release that sets images of the Deployment api.
+func (r *rig) images(version string, images map[string]string) sdk.Release {
+	r.Helper()
+	return r.encoded(release.Release{Version: version, Images: images, Workload: r.workload()})
+}
+
+func (r *rig) workload() *release.Workload {
+	return &release.Workload{APIVersion: "apps/v1", Kind: "Deployment", Namespace: r.namespace, Name: "api"}
+}
