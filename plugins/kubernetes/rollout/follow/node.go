@@ -17,6 +17,7 @@ func (r *reader) node(n *corev1.Node) *nodeRecord {
 		if c := &n.Status.Conditions[i]; c.Type == corev1.NodeReady {
 			record.node.Ready = c.Status == corev1.ConditionTrue
 			record.node.Reason, record.node.Message = r.one(c.Reason), r.one(c.Message)
+			record.node.Since = c.LastTransitionTime.Time
 		}
 	}
 	return record

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"regexp"
 	"strings"
+	"time"
 
 	"github.com/apm-deploy/apm/plugins/kubernetes/rollout/picture"
 	"github.com/apm-deploy/apm/sdk"
@@ -49,7 +50,18 @@ func (c *court) unscheduled(l *lawsuit, p *picture.Pod) (finding, bool) {
 	case moving(l):
 		return f, true // what goes makes room
 	}
-	return f.after(s.Since, wait), true
+	return f.after(c.sinceNodes(s.Since), wait), true
+}
+
+// sinceNodes is the later one of a moment and the last one at which a node came back: the
+// scheduler needs its time to see it.
+func (c *court) sinceNodes(since time.Time) time.Time {
+	for _, n := range c.Nodes {
+		if n.Ready && n.Since.After(since) && !since.IsZero() {
+			since = n.Since
+		}
+	}
+	return since
 }
 
 // constraint is the scheduler's message without what it says about preemption.

@@ -253,6 +253,10 @@ func TestEnvironment(t *testing.T) {
 		p.Nodes = append(p.Nodes, picture.Node{Name: "node-2", Reason: "NodeStatusUnknown", Message: "Kubelet stopped posting node status."})
 		return p
 	}
+	back := func(p picture.Picture) picture.Picture {
+		p.Nodes[0].Since = after(50 * time.Second)
+		return p
+	}
 	cordoned := func(p picture.Picture) picture.Picture {
 		p.Nodes[0].Unschedulable = true
 		return p
@@ -267,6 +271,7 @@ func TestEnvironment(t *testing.T) {
 		"node down and image missing":          {dead(drawn(time.Minute, deployment(2, missing, pod("api-2-b", onDead)))), judge.Failed, sdk.CodeImageNotFound, ""},
 		"node down and no room":                {dead(drawn(time.Minute, deployment(2, pod("api-2-b"), pod("api-2-a", homeless("0/2 nodes are available: 1 Insufficient cpu, 1 node(s) had untolerated taint {node.kubernetes.io/unreachable: }."))))), judge.Environment, sdk.CodeUnschedulable, "node node-2 is not ready"},
 		"node down, the taint is not named":    {dead(drawn(time.Minute, deployment(1, pod("api-2-a", homeless("0/1 nodes are available: 1 node(s) had untolerated taint(s). no new claims to deallocate, preemption: none"))))), judge.Environment, sdk.CodeUnschedulable, "node node-2 is not ready"},
+		"a node has just come back":            {back(drawn(time.Minute, deployment(1, pod("api-2-a", homeless("0/1 nodes are available: 1 node(s) had untolerated taint(s)."))))), judge.GoingOn, sdk.CodeUnschedulable, ""},
 		"cordoned":                             {cordoned(drawn(time.Minute, deployment(2, pod("api-2-b"), pod("api-2-a", homeless("0/1 nodes are available: 1 node(s) were unschedulable."))))), judge.Environment, sdk.CodeUnschedulable, "node node-1 is cordoned"},
 		"evicted and made again": {drawn(time.Minute, deployment(2, pod("api-2-b"), pod("api-2-a", unready), pod("api-2-c", func(p *picture.Pod) {
 			p.Phase, p.Reason, p.Message = "Failed", "Evicted", "The node was low on resource: memory."

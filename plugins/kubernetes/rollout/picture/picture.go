@@ -194,4 +194,5 @@ type Node struct {
 	Unschedulable bool
 	Reason        string // of the condition Ready
 	Message       string
+	Since         time.Time // it is ready, or is not
 }
