@@ -39,6 +39,8 @@ type saved struct {
 	Images map[string]string `json:"images,omitempty"`
 	// Template: only its pods' template is known, from an earlier revision.
 	Template bool `json:"template,omitempty"`
+	// Revision is the number of that revision.
+	Revision string `json:"revision,omitempty"`
 }
 
 // Snapshot returns all that is there of the component, and what a release would touch.

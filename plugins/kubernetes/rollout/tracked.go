@@ -218,7 +218,7 @@ func (p *Platform) earlier(ctx context.Context, s *state, seen *scene, t *tracke
 	if live == nil {
 		return &state{}, cluster.Digest(), nil
 	}
-	template, err := p.template(ctx, live)
+	template, number, err := p.template(ctx, live)
 	if err != nil || template == nil {
 		return &state{}, cluster.Digest(), err
 	}
@@ -226,7 +226,7 @@ func (p *Platform) earlier(ctx context.Context, s *state, seen *scene, t *tracke
 	if err := unstructured.SetNestedMap(o.Object, template, "spec", "template"); err != nil {
 		return nil, "", fmt.Errorf("read earlier revision of %s: %w", k.Short(), err)
 	}
-	before := &state{Objects: []saved{{Object: o, Template: true}}, Workloads: []string{t.Key}, Services: s.Services, Unread: s.Unread}
+	before := &state{Objects: []saved{{Object: o, Template: true, Revision: number}}, Workloads: []string{t.Key}, Services: s.Services, Unread: s.Unread}
 	then := *seen
 	then.objects = map[cluster.Key]*unstructured.Unstructured{}
 	for key, object := range seen.objects {
@@ -238,39 +238,38 @@ func (p *Platform) earlier(ctx context.Context, s *state, seen *scene, t *tracke
 
 // template of the newest revision of a workload that is not the one that is there; nil if
 // there is none.
-func (p *Platform) template(ctx context.Context, live *unstructured.Unstructured) (map[string]any, error) {
+func (p *Platform) template(ctx context.Context, live *unstructured.Unstructured) (template map[string]any, number string, err error) {
 	source := cluster.Key{APIVersion: "apps/v1", Kind: "ControllerRevision", Namespace: live.GetNamespace()}
 	if live.GetKind() == "Deployment" {
 		source.Kind = "ReplicaSet"
 	}
 	selector, _, err := unstructured.NestedStringMap(live.Object, "spec", "selector", "matchLabels")
 	if err != nil || !slices.Contains([]string{"Deployment", "StatefulSet", "DaemonSet"}, live.GetKind()) {
-		return nil, nil //nolint:nilerr,nilnil // it keeps no revisions
+		return nil, "", nil //nolint:nilerr // it keeps no revisions
 	}
 	kind, err := p.cluster.KindOf(ctx, source.APIVersion, source.Kind)
 	if err != nil {
-		return nil, err
+		return nil, "", err
 	}
 	list, err := p.cluster.Dynamic().Resource(kind.Resource).Namespace(source.Namespace).List(ctx, metav1.ListOptions{LabelSelector: labels.Set(selector).String()})
 	if err != nil {
-		return nil, cluster.Answer(cluster.CallOf("list", kind.Resource, source.Namespace, ""), err)
+		return nil, "", cluster.Answer(cluster.CallOf("list", kind.Resource, source.Namespace, ""), err)
 	}
 	now := templateDigest(live)
-	var best map[string]any
-	var newest int64 = -1
+	newest := int64(-1)
 	for i := range list.Items {
 		o := &list.Items[i]
 		if !metav1.IsControlledBy(o, live) {
 			continue
 		}
-		template, number := templateOf(o)
+		found, at := templateOf(o)
 		as := live.DeepCopy()
-		if template == nil || number <= newest || unstructured.SetNestedMap(as.Object, template, "spec", "template") != nil || templateDigest(as) == now {
+		if found == nil || at <= newest || unstructured.SetNestedMap(as.Object, found, "spec", "template") != nil || templateDigest(as) == now {
 			continue
 		}
-		best, newest = template, number
+		template, newest, number = found, at, strconv.FormatInt(at, 10)
 	}
-	return best, nil
+	return template, number, nil
 }
 
 // templateOf a ReplicaSet or ControllerRevision, and its number.
