@@ -41,7 +41,7 @@ func Expired(config *rest.Config, now time.Time) string {
 func certificateEnd(config *rest.Config) time.Time {
 	data := config.CertData
 	if len(data) == 0 && config.CertFile != "" {
-		data, _ = os.ReadFile(config.CertFile) //nolint:errcheck // nothing in it is nothing known
+		data, _ = os.ReadFile(config.CertFile)
 	}
 	block, _ := pem.Decode(data)
 	if block == nil {
@@ -59,7 +59,7 @@ func certificateEnd(config *rest.Config) time.Time {
 func tokenEnd(config *rest.Config) time.Time {
 	token := config.BearerToken
 	if config.BearerTokenFile != "" {
-		data, _ := os.ReadFile(config.BearerTokenFile) //nolint:errcheck // nothing in it is nothing known
+		data, _ := os.ReadFile(config.BearerTokenFile)
 		token = strings.TrimSpace(string(data))
 	}
 	parts := strings.Split(token, ".")

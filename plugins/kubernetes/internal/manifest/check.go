@@ -6,7 +6,7 @@ import (
 	"slices"
 	"strings"
 
-	"k8s.io/apimachinery/pkg/api/validation/path"
+	"k8s.io/apimachinery/pkg/api/validate/content"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/apimachinery/pkg/util/validation"
 
@@ -82,7 +82,7 @@ func (d Document) checkMetadata() []Problem {
 	case name == "":
 		problems = append(problems, d.Problem(Path{"metadata"}, "write metadata.name", "the %s has no name", d.Object.GetKind()))
 	default:
-		wrong := path.IsValidPathSegmentName(name)
+		wrong := content.IsPathSegmentName(name)
 		if dnsNames[d.Object.GroupVersionKind().Group] {
 			wrong = append(wrong, validation.IsDNS1123Subdomain(name)...)
 		}
@@ -181,7 +181,7 @@ func (d Document) checkTemplate() []Problem {
 	if problems = append(problems, wrong...); len(problems) > 0 {
 		return problems
 	}
-	labels, _ := value.(map[string]any) //nolint:errcheck // nil where there are none
+	labels, _ := value.(map[string]any)
 	for _, name := range slices.Sorted(maps.Keys(selector)) {
 		if labels[name] != any(selector[name]) {
 			problems = append(problems, d.Problem(

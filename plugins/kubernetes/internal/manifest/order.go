@@ -34,9 +34,15 @@ func rank(d Document) int {
 // made are the fields that a cluster writes into objects. A manifest that was taken
 // from a cluster has them, and to apply them is wrong.
 var made = [][]string{
-	{"status"}, {"metadata", "managedFields"}, {"metadata", "resourceVersion"}, {"metadata", "uid"},
-	{"metadata", "creationTimestamp"}, {"metadata", "generation"}, {"metadata", "selfLink"},
-	{"metadata", "deletionTimestamp"}, {"metadata", "deletionGracePeriodSeconds"},
+	{"status"},
+	{"metadata", "managedFields"},
+	{"metadata", "resourceVersion"},
+	{"metadata", "uid"},
+	{"metadata", "creationTimestamp"},
+	{"metadata", "generation"},
+	{"metadata", "selfLink"},
+	{"metadata", "deletionTimestamp"},
+	{"metadata", "deletionGracePeriodSeconds"},
 	{"spec", "template", "metadata", "creationTimestamp"},
 	{"metadata", "annotations", "kubectl.kubernetes.io/last-applied-configuration"},
 	{"metadata", "annotations", "deployment.kubernetes.io/revision"},

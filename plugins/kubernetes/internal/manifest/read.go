@@ -71,7 +71,7 @@ func Read(path string) ([]Document, []Problem) {
 }
 
 func readFile(path string) ([]Document, []Problem) {
-	text, err := content(path)
+	text, err := textOf(path)
 	if err != nil {
 		return nil, []Problem{unreadable(path, err)}
 	}
@@ -83,7 +83,7 @@ var (
 	errLarge     = fmt.Errorf("larger than %d MiB", MaxFile>>20)
 )
 
-func content(path string) ([]byte, error) {
+func textOf(path string) ([]byte, error) {
 	info, err := os.Stat(path)
 	if err != nil {
 		return nil, err

@@ -117,7 +117,7 @@ func (c Config) within() (way, diag.Diagnostics) {
 	}
 	namespace := c.Namespace
 	if namespace == "" {
-		data, _ := os.ReadFile(accountNamespace) //nolint:errcheck // without one it is the default
+		data, _ := os.ReadFile(accountNamespace)
 		namespace = cmp.Or(strings.TrimSpace(string(data)), "default")
 	}
 	return way{config: config, namespace: namespace, source: "the service account of this pod"}, nil

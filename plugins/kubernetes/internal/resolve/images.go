@@ -25,7 +25,7 @@ func (f *resolution) setImages(context.Context) error {
 	}
 	var names []string
 	release.EachContainer(f.workload, func(_ []any, container map[string]any) {
-		name, _ := container["name"].(string) //nolint:errcheck // "" is no name
+		name, _ := container["name"].(string)
 		names = append(names, name)
 		if set, ok := f.spec.Image[name]; ok && f.declared {
 			container["image"] = set
@@ -92,9 +92,9 @@ func (f *resolution) uses() []use {
 	for i, d := range f.documents {
 		release.EachContainer(d.Object, func(path []any, container map[string]any) {
 			at := manifest.Path(append(path, "image"))
-			written, _ := container["image"].(string)          //nolint:errcheck // "" is none
-			name, _ := container["name"].(string)              //nolint:errcheck // "" is none
-			policy, _ := container["imagePullPolicy"].(string) //nolint:errcheck // "" is the default
+			written, _ := container["image"].(string)
+			name, _ := container["name"].(string)
+			policy, _ := container["imagePullPolicy"].(string)
 			switch {
 			case written == "" || policy == "Never": // what the node has, no registry knows
 				return

@@ -76,13 +76,13 @@ func definitions(documents []manifest.Document) map[schema.GroupVersionKind]bool
 		if d.Object.GroupVersionKind().GroupKind().String() != "CustomResourceDefinition.apiextensions.k8s.io" {
 			continue
 		}
-		group, _, _ := unstructured.NestedString(d.Object.Object, "spec", "group")        //nolint:errcheck // "" is no group
-		kind, _, _ := unstructured.NestedString(d.Object.Object, "spec", "names", "kind") //nolint:errcheck // "" is no kind
-		scope, _, _ := unstructured.NestedString(d.Object.Object, "spec", "scope")        //nolint:errcheck // "" is none
-		versions, _, _ := unstructured.NestedSlice(d.Object.Object, "spec", "versions")   //nolint:errcheck // nil has none
+		group, _, _ := unstructured.NestedString(d.Object.Object, "spec", "group")
+		kind, _, _ := unstructured.NestedString(d.Object.Object, "spec", "names", "kind")
+		scope, _, _ := unstructured.NestedString(d.Object.Object, "spec", "scope")
+		versions, _, _ := unstructured.NestedSlice(d.Object.Object, "spec", "versions")
 		for _, one := range versions {
 			if v, ok := one.(map[string]any); ok {
-				name, _ := v["name"].(string) //nolint:errcheck // "" is no version
+				name, _ := v["name"].(string)
 				defined[schema.GroupVersionKind{Group: group, Version: name, Kind: kind}] = scope == "Namespaced"
 			}
 		}

@@ -41,7 +41,7 @@ func EachContainer(object *unstructured.Unstructured, do func(path []any, contai
 		return
 	}
 	for _, list := range []string{"initContainers", "containers"} {
-		containers, _ := pod[list].([]any) //nolint:errcheck // nil where it is no list
+		containers, _ := pod[list].([]any)
 		for i, one := range containers {
 			if container, ok := one.(map[string]any); ok {
 				path := make([]any, 0, len(at)+2)

@@ -59,7 +59,7 @@ func (r *Release) View() map[string]string {
 func shown(object *unstructured.Unstructured) string {
 	text, err := yaml.Marshal(Redact(object).Object)
 	if err != nil || len(text) > maxShown {
-		data, _ := object.MarshalJSON() //nolint:errcheck // it came from JSON
+		data, _ := object.MarshalJSON()
 		return fmt.Sprintf("%d bytes, %s", len(data), short(data))
 	}
 	return string(text)
