@@ -107,7 +107,9 @@ func answer(call Call, err error) *sdk.Error {
 
 // mistyped says whether an object has fields that its kind has not, or of another type.
 // Server-side apply answers that with 500 and no reason, so that only the text tells.
-func mistyped(err error) bool { return strings.Contains(err.Error(), "failed to create typed patch object") }
+func mistyped(err error) bool {
+	return strings.Contains(err.Error(), "failed to create typed patch object")
+}
 
 // transport is an error that no API server answered.
 func transport(call Call, err error) *sdk.Error {

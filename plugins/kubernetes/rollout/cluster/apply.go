@@ -53,8 +53,8 @@ func (a Applied) Changed() bool { return a.Before == nil || Digest(a.Before) != 
 
 // Apply has the API server bring an object about by server-side apply: fields that are
 // not in it and that we applied before are removed, all others stay. The object is not
-// changed. What stands in a live object that the API server would refuse to take
-// (resourceVersion, managedFields, status) is left out.
+// changed. It may be one that was read: what the API server keeps for itself is left out,
+// and so is what the cluster had chosen for it (a Service's address, a Job's selector).
 func (c *Cluster) Apply(ctx context.Context, o *unstructured.Unstructured, options ApplyOptions) (Applied, error) {
 	k := KeyOf(o)
 	kind, resource, err := c.resource(ctx, k)
@@ -111,12 +111,7 @@ func (options ApplyOptions) met(k Key, live *unstructured.Unstructured) error {
 // body is what is sent. The version of the live object makes the API server refuse if
 // anybody, a later owner above all, was there since it was looked at.
 func (options ApplyOptions) body(o, live *unstructured.Unstructured) ([]byte, error) {
-	o = o.DeepCopy()
-	for _, field := range []string{"managedFields", "resourceVersion", "uid", "creationTimestamp", "generation", "selfLink", "deletionTimestamp", "deletionGracePeriodSeconds"} {
-		unstructured.RemoveNestedField(o.Object, "metadata", field)
-	}
-	unstructured.RemoveNestedField(o.Object, "status")
-	Strip(o)
+	o = applicable(o)
 	if options.Stamp != nil {
 		stamp := *options.Stamp
 		stamp.Created = stamp.Operation
@@ -148,23 +143,9 @@ func keepReplicas(o, live *unstructured.Unstructured) {
 	if !ok || err != nil {
 		return
 	}
-	if _, has, _ := unstructured.NestedFieldNoCopy(o.Object, "spec", "replicas"); has || applies(live, "f:spec", "f:replicas") {
+	if _, has, _ := unstructured.NestedFieldNoCopy(o.Object, "spec", "replicas"); has || wroteBy(live, Manager, "f:spec", "f:replicas") {
 		_ = unstructured.SetNestedField(o.Object, n, "spec", "replicas") // where spec is no map the API server says so
 	}
-}
-
-// applies says whether we have applied a field of a live object.
-func applies(live *unstructured.Unstructured, path ...string) bool {
-	for _, e := range entries(live) {
-		var fields map[string]any
-		if e.Manager != Manager || json.Unmarshal(e.Fields, &fields) != nil {
-			continue
-		}
-		if _, ok, _ := unstructured.NestedFieldNoCopy(fields, path...); ok {
-			return true
-		}
-	}
-	return false
 }
 
 // patch applies, and once more by force where the only conflicts are with ourselves.
@@ -197,7 +178,8 @@ func allOurs(conflicts []Conflict, manager string) bool {
 }
 
 // Mark stamps an object that is there and changes nothing else of it: for a rollout that
-// somebody else makes. The stamp of a later owner is STALE_EPOCH.
+// somebody else makes. The generation of a Deployment rises by it, its revision does not.
+// The stamp of a later owner is STALE_EPOCH.
 func (c *Cluster) Mark(ctx context.Context, k Key, stamp Stamp) (*unstructured.Unstructured, error) {
 	return c.mark(ctx, k, func(live *unstructured.Unstructured) (map[string]any, error) {
 		if err := fence(live, stamp); err != nil {

@@ -88,6 +88,7 @@ func undefault(o *unstructured.Unstructured) {
 	case "Service":
 		undefaultService(spec)
 	case "Job":
+		forgetLabels(sub(o.Object, "metadata"))
 		undefaultJob(spec)
 	case "CronJob":
 		if template := sub(spec, "jobTemplate"); template != nil {
@@ -127,23 +128,8 @@ func undefaultService(spec map[string]any) {
 	}
 }
 
-// undefaultJob also removes the selector that the cluster makes from the job's uid.
 func undefaultJob(spec map[string]any) {
-	if spec["manualSelector"] != true {
-		delete(spec, "selector")
-		if template := sub(spec, "template"); template != nil {
-			if metadata := sub(template, "metadata"); metadata != nil {
-				if labels := sub(metadata, "labels"); labels != nil {
-					for _, key := range []string{"controller-uid", "job-name", "batch.kubernetes.io/controller-uid", "batch.kubernetes.io/job-name"} {
-						delete(labels, key)
-					}
-					if len(labels) == 0 {
-						delete(metadata, "labels")
-					}
-				}
-			}
-		}
-	}
+	forgetSelector(spec)
 	undefaultTemplate(spec)
 }
 

@@ -1,6 +1,7 @@
 package record
 
 import (
+	"slices"
 	"strings"
 	"time"
 
@@ -13,7 +14,9 @@ import (
 const (
 	maxText   = 4 << 10  // of a message, a line, an event
 	maxLines  = 64 << 10 // of all lines
-	maxEvents = 50
+	maxEvents = 32 << 10 // of all events
+	// withEvidence is how many of the last operations keep theirs.
+	withEvidence = 5
 )
 
 // The results of an operation, as they are written.
@@ -77,19 +80,35 @@ func newOutcome(o sdk.Outcome) *Outcome {
 	out.Failure = &Failure{
 		Code: f.Code, Resource: f.Resource, Message: clip(f.Message), Suggestion: clip(f.Suggestion), Environment: f.Environment,
 	}
-	for _, event := range f.Events[max(0, len(f.Events)-maxEvents):] {
-		out.Failure.Events = append(out.Failure.Events, clip(event))
-	}
-	lines := f.Logs[max(0, len(f.Logs)-sdk.MaxFailureLogs):]
-	size, first := 0, len(lines)
-	for first > 0 && size+len(clip(lines[first-1].Line)) <= maxLines {
-		first--
-		size += len(clip(lines[first].Line))
-	}
-	for _, l := range lines[first:] {
-		out.Failure.Lines = append(out.Failure.Lines, Line{Resource: l.Resource, Text: clip(l.Line), Previous: l.Previous, At: l.Time, Stream: l.Stream})
-	}
+	out.Failure.Events = newest(f.Events, maxEvents, func(event string) (string, int) {
+		return clip(event), len(clip(event))
+	})
+	out.Failure.Lines = newest(f.Logs[max(0, len(f.Logs)-sdk.MaxFailureLogs):], maxLines, func(l sdk.LogLine) (Line, int) {
+		text := clip(l.Line)
+		return Line{Resource: l.Resource, Text: text, Previous: l.Previous, At: l.Time, Stream: l.Stream}, len(text)
+	})
 	return out
+}
+
+// newest keeps the last of what there is, as much as fits.
+func newest[From, To any](all []From, room int, write func(From) (To, int)) []To {
+	var kept []To
+	for i := len(all) - 1; i >= 0; i-- {
+		one, size := write(all[i])
+		if room -= size; room < 0 {
+			break
+		}
+		kept = append(kept, one)
+	}
+	slices.Reverse(kept)
+	return kept
+}
+
+// forgetEvidence drops what showed why an operation failed.
+func (o *Operation) forgetEvidence() {
+	if o.Outcome != nil && o.Outcome.Failure != nil {
+		o.Outcome.Failure.Lines, o.Outcome.Failure.Events = nil, nil
+	}
 }
 
 // outcome is how an operation ended, as the contract says it; nil if it has not.

@@ -134,34 +134,24 @@ func (r *Record) wanted() []*Goal {
 	return all
 }
 
-// fitting writes a record so that it fits: the evidence of older operations goes first,
-// then the oldest operations.
+// fitting writes a record so that it fits: the oldest operations are forgotten where it
+// would not.
 func fitting(r *Record) ([]byte, error) {
-	for strip := true; ; {
+	for _, o := range r.Operations[:max(0, len(r.Operations)-withEvidence)] {
+		o.forgetEvidence()
+	}
+	for {
 		text, err := json.Marshal(r)
 		if err != nil {
 			return nil, fmt.Errorf("write record: %w", err)
 		}
-		small := len(text) <= maxRecord // most often: nothing to compress for
-		if !small {
-			small = len(compress(text)) <= maxRecord
-		}
-		switch {
-		case small:
+		if len(text) <= maxRecord || len(compress(text)) <= maxRecord {
 			return text, nil
-		case strip:
-			strip = false
-			for _, o := range r.Operations[:max(0, len(r.Operations)-1)] {
-				if o.Outcome != nil && o.Outcome.Failure != nil {
-					o.Outcome.Failure.Lines, o.Outcome.Failure.Events = nil, nil
-				}
-			}
-		case len(r.Operations) > 1:
-			r.Operations = r.Operations[(len(r.Operations)+1)/2:]
-		default:
-			return nil, sdk.Errorf(sdk.Internal, sdk.ReasonPluginBug,
-				"what is to be written down of operation %q does not fit into a Secret: %d bytes", r.Operations[0].ID, len(text))
 		}
+		if len(r.Operations) < 2 {
+			return nil, sdk.Errorf(sdk.Internal, sdk.ReasonPluginBug, "what is to be written down of the component does not fit into a Secret: %d bytes", len(text))
+		}
+		r.Operations = r.Operations[(len(r.Operations)+1)/2:]
 	}
 }
 
