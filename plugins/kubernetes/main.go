@@ -5,8 +5,8 @@ package main
 import (
 	"os"
 
-	"github.com/apm-deploy/apm/plugins/kubernetes/internal/platform"
+	"github.com/apm-deploy/apm/plugins/kubernetes/plugin"
 	"github.com/apm-deploy/apm/sdk/serve"
 )
 
-func main() { os.Exit(serve.Main(platform.Plugin(nil))) }
+func main() { os.Exit(serve.Main(plugin.New())) }
