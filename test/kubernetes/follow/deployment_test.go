@@ -146,6 +146,11 @@ func TestShared(t *testing.T) {
 			t.Errorf("%s is watched %d times", path, n)
 		}
 	}
+	a.mu.Lock()
+	if len(a.json) > 0 {
+		t.Errorf("watched as JSON: %v", a.json)
+	}
+	a.mu.Unlock()
 	if len(open) != 4 || requests > 8 {
 		t.Errorf("%d requests; watched: %v", requests, open)
 	}

@@ -8,6 +8,7 @@ import (
 	"io"
 	"net/http"
 	"net/url"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -46,6 +47,7 @@ type asked struct {
 	mu   sync.Mutex
 	all  int
 	open map[string]int // watches ever opened, by path
+	json []string       // paths that were answered as JSON
 
 	streams []*stream
 	held    chan struct{} // watches wait for it, and then ask for a version that is too old
@@ -80,6 +82,9 @@ func (a *asked) RoundTrip(request *http.Request) (*http.Response, error) {
 	response, err := a.next.RoundTrip(request)
 	if err == nil {
 		a.mu.Lock()
+		if strings.HasPrefix(response.Header.Get("Content-Type"), "application/json") {
+			a.json = append(a.json, request.URL.Path)
+		}
 		stream := &stream{ReadCloser: response.Body}
 		a.streams = append(a.streams, stream)
 		a.mu.Unlock()

@@ -42,7 +42,10 @@ func newClients(config *rest.Config, qps float32, burst int) (*clients, error) {
 		}
 	}
 	shared := rest.CopyConfig(config)
-	shared.RateLimiter = flowcontrol.NewTokenBucketRateLimiter(qps, burst)
+	shared.RateLimiter = flowcontrol.NewFakeAlwaysRateLimiter()
+	if qps > 0 {
+		shared.RateLimiter = flowcontrol.NewTokenBucketRateLimiter(qps, burst)
+	}
 	shared.Timeout = 0 // it would end every watch
 	if shared.UserAgent == "" {
 		shared.UserAgent = "apm-kubernetes"

@@ -4,8 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
-	"io"
-	"log"
+	"log/slog"
 	"net/http"
 	"net/http/httptest"
 	"strconv"
@@ -48,7 +47,7 @@ func newCluster(t testing.TB) *cluster {
 	}
 	c.server = httptest.NewUnstartedServer(http.HandlerFunc(c.serve))
 	c.server.EnableHTTP2 = true
-	c.server.Config.ErrorLog = log.New(io.Discard, "", 0) // clients that end
+	c.server.Config.ErrorLog = slog.NewLogLogger(slog.DiscardHandler, 0) // clients that end
 	c.server.StartTLS()
 	t.Cleanup(func() {
 		c.server.CloseClientConnections()

@@ -20,7 +20,8 @@ type Options struct {
 	Log *slog.Logger
 	// Now is the time of pictures; default time.Now.
 	Now func() time.Time
-	// QPS and Burst limit requests to the API server; default 200 and 400.
+	// QPS and Burst limit requests to the API server; default 200 and 400, with a QPS below 0
+	// there is no limit.
 	QPS   float32
 	Burst int
 	// Linger is how long a watch goes on that nobody needs any more, so that whoever

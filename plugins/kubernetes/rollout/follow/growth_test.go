@@ -82,7 +82,7 @@ func TestGrowth(t *testing.T) {
 // large is a Deployment as people write them, with what clients and controllers add.
 func large(name string) []metav1.Object {
 	d := deployment(name, "registry.example.com/team/"+name+":v1", "2")
-	d.ManagedFields = []metav1.ManagedFieldsEntry{{Manager: "kubectl", FieldsV1: &metav1.FieldsV1{Raw: make4k()}}}
+	d.ManagedFields = []metav1.ManagedFieldsEntry{{Manager: "kubectl", FieldsV1: metav1.NewFieldsV1(string(make4k()))}}
 	d.Annotations["kubectl.kubernetes.io/last-applied-configuration"] = string(make4k())
 	older := replicaSet(name, name+"-1", "registry.example.com/team/"+name+":v0", "1")
 	newer := replicaSet(name, name+"-2", "registry.example.com/team/"+name+":v1", "2")

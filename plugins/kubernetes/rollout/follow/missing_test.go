@@ -66,7 +66,7 @@ func TestMissing(t *testing.T) {
 		_, _ = w.Write([]byte(`{"apiVersion": "meta.k8s.io/v1", "kind": "PartialObjectMetadata", "metadata": {"name": "c1"}}`))
 	})
 	c.put(unready(pod("ReplicaSet", "web-1", "a", "app:1"), "CreateContainerConfigError"))
-	var p = take(t, f, s)
+	p := take(t, f, s)
 	eventually(t, "the pod waits", func() error { p = take(t, f, s); return only(len(p.Missing) == 0, "nothing is missing") })
 	var got []string
 	for _, m := range p.Missing {

@@ -96,7 +96,7 @@ func TestSilent(t *testing.T) {
 	t.Parallel()
 	for name, handler := range map[string]func(http.ResponseWriter, *http.Request){
 		"no answer within 2s": func(_ http.ResponseWriter, r *http.Request) { <-r.Context().Done() },
-		"etcd failed":            refuse(http.StatusInternalServerError, metav1.StatusReasonInternalError, "etcd failed"),
+		"etcd failed":         refuse(http.StatusInternalServerError, metav1.StatusReasonInternalError, "etcd failed"),
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
