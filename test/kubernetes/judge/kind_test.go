@@ -48,17 +48,17 @@ func TestKinds(t *testing.T) {
 		verdict             judge.Kind
 		code, what          string
 	}{
-		"StatefulSet":                 {"StatefulSet", set("StatefulSet", v1, ""), set("StatefulSet", v2, ""), judge.Done, "", "2 of 2 pods are ready"},
-		"StatefulSet, image missing":  {"StatefulSet", set("StatefulSet", v1, ""), set("StatefulSet", none, ""), judge.Failed, sdk.CodeImageNotFound, "web-1"},
-		"StatefulSet with partition":  {"StatefulSet", set("StatefulSet", v1, ""), set("StatefulSet", v2, "\n  updateStrategy: {rollingUpdate: {partition: 1}}"), judge.Done, "", "1 of 2 pods stay old (partition 1)"},
-		"StatefulSet OnDelete":        {"StatefulSet", set("StatefulSet", v1, ""), set("StatefulSet", v2, "\n  updateStrategy: {type: OnDelete, rollingUpdate: null}"), judge.Done, "", "2 of 2 pods stay old"},
-		"DaemonSet":                   {"DaemonSet", set("DaemonSet", v1, ""), set("DaemonSet", v2, ""), judge.Done, "", "1 of 1 pods are ready"},
-		"DaemonSet, crash":            {"DaemonSet", set("DaemonSet", v1, ""), set("DaemonSet", c.Image("v2-crash"), ""), judge.Failed, sdk.CodeCrashLoop, "exit code 3"},
-		"Job":                         {"Job", "", job(c.Image("v2-done")), judge.Done, "", "complete"},
-		"Job that fails":              {"Job", "", job(c.Image("v2-crash")), judge.Failed, sdk.CodeExited, "exit code 3"},
-		"Job, image missing":          {"Job", "", job(none), judge.Failed, sdk.CodeImageNotFound, "not found"},
-		"CronJob":                     {"CronJob", "", cron(v1, false), judge.Done, "", "by its schedule"},
-		"CronJob suspended":           {"CronJob", cron(v1, false), cron(v2, true), judge.Done, "", "suspended"},
+		"StatefulSet":                {"StatefulSet", set("StatefulSet", v1, ""), set("StatefulSet", v2, ""), judge.Done, "", "2 of 2 pods are ready"},
+		"StatefulSet, image missing": {"StatefulSet", set("StatefulSet", v1, ""), set("StatefulSet", none, ""), judge.Failed, sdk.CodeImageNotFound, "web-1"},
+		"StatefulSet with partition": {"StatefulSet", set("StatefulSet", v1, ""), set("StatefulSet", v2, "\n  updateStrategy: {rollingUpdate: {partition: 1}}"), judge.Done, "", "1 of 2 pods stay old (partition 1)"},
+		"StatefulSet OnDelete":       {"StatefulSet", set("StatefulSet", v1, ""), set("StatefulSet", v2, "\n  updateStrategy: {type: OnDelete, rollingUpdate: null}"), judge.Done, "", "2 of 2 pods stay old"},
+		"DaemonSet":                  {"DaemonSet", set("DaemonSet", v1, ""), set("DaemonSet", v2, ""), judge.Done, "", "1 of 1 pods are ready"},
+		"DaemonSet, crash":           {"DaemonSet", set("DaemonSet", v1, ""), set("DaemonSet", c.Image("v2-crash"), ""), judge.Failed, sdk.CodeCrashLoop, "exit code 3"},
+		"Job":                        {"Job", "", job(c.Image("v2-done")), judge.Done, "", "complete"},
+		"Job that fails":             {"Job", "", job(c.Image("v2-crash")), judge.Failed, sdk.CodeExited, "exit code 3"},
+		"Job, image missing":         {"Job", "", job(none), judge.Failed, sdk.CodeImageNotFound, "not found"},
+		"CronJob":                    {"CronJob", "", cron(v1, false), judge.Done, "", "by its schedule"},
+		"CronJob suspended":          {"CronJob", cron(v1, false), cron(v2, true), judge.Done, "", "suspended"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

@@ -72,6 +72,14 @@ func TestFalseGreens(t *testing.T) {
 			drawn(12*time.Second, deployment(1, pod("api-2-a", event("Warning", "Unhealthy", "Liveness probe failed: HTTP probe failed with statuscode: 500")))),
 			judge.GoingOn, "", "fails its liveness probe: HTTP probe failed with statuscode: 500",
 		},
+		"ready and fails again the probe that ended it": {
+			drawn(14*time.Second, deployment(1, pod("api-2-a", event("Normal", "Killing", "Container app failed liveness probe, will be restarted"), event("Warning", "Unhealthy", "Liveness probe failed: 500"), func(p *picture.Pod) {
+				p.Events[0].Count, p.Events[1].At = 2, after(13*time.Second)
+				p.Containers[0].Restarts, p.Containers[0].State.Since = 2, after(12*time.Second)
+				p.Containers[0].Last = picture.ContainerState{Kind: "terminated", ExitCode: 143, Since: after(8 * time.Second), Ended: after(11 * time.Second)}
+			}))),
+			judge.Failed, sdk.CodeProbeFailing, "was ended by kubelet twice, since its livenessProbe fails: 500",
+		},
 		"one of two workloads": {minute(good(), changed(deployment(2), func(w *picture.Workload) { w.Name = "web" })), judge.GoingOn, "", "Deployment shop/web"},
 
 		"kstatus: current":                  {minute(generic("example.org/v1", "Database", "Current")), judge.Done, "", ""},

@@ -128,9 +128,6 @@ func explained(f finding, found []finding, now time.Time) finding {
 		return f
 	}
 	reason := *cause
-	if environment := only(found, func(f finding) bool { return f.environment }); len(environment) > 0 && !cause.due(now) {
-		reason = *worst(environment, now)
-	}
 	reason.what += "; " + f.what
 	reason.sure, reason.since = true, f.since
 	return reason

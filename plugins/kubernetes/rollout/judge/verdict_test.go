@@ -218,6 +218,22 @@ func TestControllersWord(t *testing.T) {
 			}()),
 			judge.Failed, sdk.CodeQuotaExceeded, "exceeded quota",
 		},
+		"DaemonSet refused again and again, a moment ago too": {
+			drawn(time.Minute, func() picture.Workload {
+				w := as(deployment(2, pod("api-0")), "apps/v1", "DaemonSet")
+				w.Events = []picture.Event{{At: after(59 * time.Second), Type: "Warning", Reason: "FailedCreate", Count: 9, Message: `Error creating: pods "api-x" is forbidden: exceeded quota: small`}}
+				return w
+			}()),
+			judge.Failed, sdk.CodeQuotaExceeded, "DaemonSet shop/api cannot make its pods: exceeded quota: small",
+		},
+		"DaemonSet refused once": {
+			drawn(time.Minute, func() picture.Workload {
+				w := as(deployment(2, pod("api-0")), "apps/v1", "DaemonSet")
+				w.Events = []picture.Event{{At: after(59 * time.Second), Type: "Warning", Reason: "FailedCreate", Count: 1, Message: `Error creating: pods "api-x" is forbidden: exceeded quota: small`}}
+				return w
+			}()),
+			judge.GoingOn, sdk.CodeQuotaExceeded, "",
+		},
 		"StatefulSet slow for 9 min":  {drawn(9*time.Minute, as(deployment(1, pod("api-0", unready)), "apps/v1", "StatefulSet")), judge.GoingOn, sdk.CodeProgressDeadline, ""},
 		"StatefulSet slow for 11 min": {drawn(11*time.Minute, as(deployment(1, pod("api-0", unready)), "apps/v1", "StatefulSet")), judge.Failed, sdk.CodeProgressDeadline, "10m0s are given"},
 
