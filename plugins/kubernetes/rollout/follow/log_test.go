@@ -23,8 +23,10 @@ func text(lines ...string) func(http.ResponseWriter, *http.Request) {
 	return func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write([]byte(strings.Join(lines, "\n"))) }
 }
 
-func stamped(second int, line string) string {
-	return after(time.Duration(second)*time.Second).Format("2006-01-02T15:04:05.000000000Z07:00") + " " + line
+func stamped(second int, line string) string { return at(1000*second, line) }
+
+func at(millisecond int, line string) string {
+	return after(time.Duration(millisecond)*time.Millisecond).Format("2006-01-02T15:04:05.000000000Z07:00") + " " + line
 }
 
 // crashed is a pod whose container has ended n times and waits.
@@ -155,7 +157,7 @@ func TestLogCut(t *testing.T) {
 		return p
 	}
 	c.put(deployment("web", "app:1", "1"), replicaSet("web", "web-1", "app:1", "1"), running(0))
-	requests := 0
+	requests, heard := 0, make(chan struct{})
 	c.answer(logOfA, func(w http.ResponseWriter, r *http.Request) {
 		c.mu.Lock()
 		requests++
@@ -163,10 +165,14 @@ func TestLogCut(t *testing.T) {
 		c.mu.Unlock()
 		switch {
 		case r.URL.Query().Get("previous") != "":
-			text(stamped(1, "one"), stamped(2, "two"), stamped(3, "three"))(w, r)
+			text(stamped(1, "one"), stamped(2, "two"), at(1900, "late"), stamped(3, "three"))(w, r)
 		case n == 1: // the connection is lost after the second line
 			text(stamped(1, "one"), stamped(2, "two"), "")(w, r)
 			_ = http.NewResponseController(w).Flush()
+			select {
+			case <-heard:
+			case <-r.Context().Done():
+			}
 			c.put(running(1))
 			panic(http.ErrAbortHandler)
 		default:
@@ -183,13 +189,16 @@ func TestLogCut(t *testing.T) {
 	err := f.Logs(ctx, subject("apps/v1", "Deployment", "web"), follow.LogOptions{Follow: true}, func(lines ...follow.LogLine) error {
 		for _, line := range lines {
 			got = append(got, fmt.Sprintf("%s %t", line.Text, line.Previous))
+			if line.Text == "two" {
+				close(heard)
+			}
 			if line.Text == "four" {
 				return enough
 			}
 		}
 		return nil
 	})
-	if want := "[one false two false three true four false]"; !errors.Is(err, enough) || fmt.Sprint(got) != want {
+	if want := "[one false two false late true three true four false]"; !errors.Is(err, enough) || fmt.Sprint(got) != want {
 		t.Errorf("%v: the lines are %v, want %s", err, got, want)
 	}
 }

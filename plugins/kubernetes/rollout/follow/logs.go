@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"strings"
 	"time"
 
@@ -37,6 +38,9 @@ type LogLine struct {
 }
 
 const longestLine = 16 << 10
+
+// disorder is by how much a line may be older than one before it.
+const disorder = time.Second
 
 // Logs sends the lines of the subject's pods, in order within a container. It returns nil
 // when all have been sent (never with Follow), the error of send, or that of ctx; with
@@ -112,7 +116,8 @@ type tail struct {
 	container string
 	options   LogOptions
 	send      func(...LogLine) error
-	last      time.Time // of the line that was sent last
+	last      time.Time // of the newest line that was sent
+	recent    map[picture.Line]struct{}
 	poked     chan struct{}
 	begun     bool // a first request has been answered
 }
@@ -121,9 +126,13 @@ type tail struct {
 // does not exist, not yet or not any more, is none.
 func (t *tail) read(ctx context.Context, previous, follow bool) error {
 	options := corev1.PodLogOptions{Container: t.container, Previous: previous, Follow: follow}
-	resume := t.last
-	if resume.IsZero() && !t.options.Since.IsZero() {
-		resume = t.options.Since.Add(-1)
+	// What a container writes to its two outputs may be in another order than its times.
+	resume, before := t.last.Add(-disorder), maps.Clone(t.recent)
+	if t.last.IsZero() {
+		resume = time.Time{}
+		if !t.options.Since.IsZero() {
+			resume = t.options.Since.Add(-1)
+		}
 	}
 	if !resume.IsZero() {
 		since := metav1.NewTime(resume) // whole seconds: what is too old is left out below
@@ -143,17 +152,35 @@ func (t *tail) read(ctx context.Context, previous, follow bool) error {
 	t.begun = true
 	defer func() { _ = stream.Close() }()
 	err = scan(stream, longestLine, func(line picture.Line) error {
-		if !line.At.IsZero() && !line.At.After(resume) {
+		if _, sent := before[line]; sent || !line.At.IsZero() && !line.At.After(resume) {
 			return nil
 		}
 		if err := t.send(LogLine{Pod: t.pod, Container: t.container, Previous: previous, Line: line}); err != nil {
 			return &refusedError{err}
 		}
-		t.last = line.At
+		t.remember(line)
 		return nil
 	})
 	if errors.Is(err, errNoLog) {
 		return nil
 	}
 	return err
+}
+
+// mostRecent bounds what a tail remembers to send no line twice.
+const mostRecent = 4096
+
+func (t *tail) remember(line picture.Line) {
+	if line.At.After(t.last) {
+		t.last = line.At
+	}
+	if t.recent == nil {
+		t.recent = map[picture.Line]struct{}{}
+	}
+	if len(t.recent) >= mostRecent {
+		maps.DeleteFunc(t.recent, func(old picture.Line, _ struct{}) bool { return t.last.Sub(old.At) > disorder })
+	}
+	if len(t.recent) < mostRecent {
+		t.recent[line] = struct{}{}
+	}
 }

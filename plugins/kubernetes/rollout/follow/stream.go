@@ -95,5 +95,5 @@ func line(text string) picture.Line {
 	if !ok {
 		rest = ""
 	}
-	return picture.Line{At: at, Text: strings.ToValidUTF8(rest, "\uFFFD")}
+	return picture.Line{At: at.UTC(), Text: strings.ToValidUTF8(rest, "\uFFFD")}
 }
