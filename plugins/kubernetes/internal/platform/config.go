@@ -61,7 +61,7 @@ func (p *Platform) Configure(_ context.Context, request sdk.ConfigureRequest) (d
 	defer p.mu.Unlock()
 	p.driver, p.way = driver, w
 	p.resolver = &resolve.Resolver{Cluster: c, Namespace: w.namespace}
-	p.log.Info("configured", "platform", request.Platform, "server", w.config.Host, "namespace", w.namespace, "source", w.source)
+	p.log.Info("configured", "server", w.config.Host, "namespace", w.namespace, "source", w.source)
 	return diags, nil
 }
 
