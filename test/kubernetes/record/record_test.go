@@ -90,3 +90,66 @@ func TestRightsAreNamed(t *testing.T) {
 		}
 	}
 }
+
+// An API server that is killed, or answers nothing, delays an operation and no more.
+func TestAPIServerGoes(t *testing.T) {
+	c := testbed.Isolated(t)
+	namespace := c.Namespace(t)
+	connection, err := cluster.New(config(t, c.Kubeconfig()), cluster.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	gone, back := make(chan struct{}), make(chan struct{})
+	book := record.New(record.Config{
+		Log: slog.New(slog.DiscardHandler), Cluster: connection,
+		Drive: func(ctx context.Context, w *record.Work) error {
+			<-gone
+			if err := w.Reach(ctx, "while it was gone"); err != nil {
+				return err
+			}
+			select {
+			case <-back:
+			default:
+				t.Error("a step was written while nobody could write it")
+			}
+			return w.End(ctx, sdk.Outcome{Result: sdk.ResultSucceeded})
+		},
+		State: func(*record.Operation) *sdk.State { return &sdk.State{Phase: sdk.PhaseProgressing} },
+	})
+	t.Cleanup(func() {
+		if err := book.Close(context.Background()); err != nil {
+			t.Error(err)
+		}
+	})
+	journal := book.At(namespace, cluster.Identity{Installation: "here", Application: "shop", Environment: "test", Component: "web"})
+	for id, take := range map[string]func() (undo func()){
+		"killed": func() func() { c.Kill(t, testbed.APIServer); return func() { c.Start(t, testbed.APIServer) } },
+		"frozen": func() func() { c.Freeze(t, testbed.APIServer); return func() { c.Thaw(t, testbed.APIServer) } },
+	} {
+		gone, back = make(chan struct{}), make(chan struct{})
+		operation := sdk.Operation{ID: id, RequestDigest: "d", Epoch: 1}
+		_, err := journal.Accept(t.Context(), operation, record.Entry{}, func(context.Context, *record.Record) (string, error) { return "", nil })
+		if err != nil {
+			t.Fatal(err)
+		}
+		undo := take()
+		close(gone)
+		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+		if err := journal.Cancel(ctx, sdk.CancelRequest{Operation: operation}, nil); !cluster.IsDown(err) && ctx.Err() == nil {
+			t.Errorf("%s: Cancel: %v", id, err)
+		}
+		cancel()
+		close(back)
+		undo()
+		var outcome *sdk.Outcome
+		testbed.Eventually(t, 90*time.Second, "the operation ends", func() error {
+			return journal.Watch(t.Context(), sdk.WatchRequest{Operation: operation}, func(events ...sdk.Event) error {
+				outcome = events[len(events)-1].Outcome
+				return nil
+			})
+		})
+		if outcome.Result != sdk.ResultSucceeded {
+			t.Errorf("%s: %+v", id, outcome)
+		}
+	}
+}

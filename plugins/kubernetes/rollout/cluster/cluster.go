@@ -4,11 +4,13 @@ import (
 	"cmp"
 	"context"
 	"fmt"
+	"net/http"
 	"sync"
 	"time"
 
 	"k8s.io/apimachinery/pkg/api/meta"
 	"k8s.io/apimachinery/pkg/runtime"
+	utilnet "k8s.io/apimachinery/pkg/util/net"
 	"k8s.io/client-go/discovery"
 	"k8s.io/client-go/discovery/cached/memory"
 	"k8s.io/client-go/dynamic"
@@ -38,6 +40,7 @@ type Options struct {
 // Cluster is one Kubernetes cluster. Its methods may be called at the same time.
 type Cluster struct {
 	config   *rest.Config
+	client   *http.Client
 	typed    kubernetes.Interface
 	dynamic  dynamic.Interface
 	metadata metadata.Interface
@@ -62,7 +65,7 @@ func New(config *rest.Config, options Options) (*Cluster, error) {
 	if err != nil {
 		return nil, fmt.Errorf("make client of cluster: %w", err)
 	}
-	c := &Cluster{config: config}
+	c := &Cluster{config: config, client: client}
 	typed, err := kubernetes.NewForConfigAndClient(binary, client)
 	if err != nil {
 		return nil, fmt.Errorf("make client of cluster: %w", err)
@@ -81,6 +84,9 @@ func New(config *rest.Config, options Options) (*Cluster, error) {
 
 // Config is a copy of the configuration, with the limits raised.
 func (c *Cluster) Config() *rest.Config { return rest.CopyConfig(c.config) }
+
+// Close closes connections that are idle. Calls under way go on.
+func (c *Cluster) Close() { utilnet.CloseIdleConnectionsFor(c.client.Transport) }
 
 // Typed is the client of built-in kinds. It speaks protobuf.
 func (c *Cluster) Typed() kubernetes.Interface { return c.typed }

@@ -41,8 +41,13 @@ func TestIdentity(t *testing.T) {
 	t.Parallel()
 	seen := map[string]cluster.Identity{}
 	for _, i := range []cluster.Identity{
-		{}, {Installation: "a", Application: "b"}, {Installation: "ab"}, {Application: "ab"}, {Application: "a", Environment: "b"},
-		{Installation: "1:a"}, {Application: "a", Component: "b"},
+		{},
+		{Installation: "a", Application: "b"},
+		{Installation: "ab"},
+		{Application: "ab"},
+		{Application: "a", Environment: "b"},
+		{Installation: "1:a"},
+		{Application: "a", Component: "b"},
 	} {
 		if other, ok := seen[i.Hash()]; ok {
 			t.Errorf("%+v and %+v have one hash", i, other)

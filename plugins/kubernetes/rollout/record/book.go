@@ -7,9 +7,8 @@ import (
 	"sync"
 	"time"
 
-	"github.com/apm-deploy/apm/sdk"
-
 	"github.com/apm-deploy/apm/plugins/kubernetes/rollout/cluster"
+	"github.com/apm-deploy/apm/sdk"
 )
 
 // Config is what a book needs of its plugin. All of it is required but Failure.

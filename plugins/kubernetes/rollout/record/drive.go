@@ -6,9 +6,8 @@ import (
 	"fmt"
 	"runtime/debug"
 
-	"github.com/apm-deploy/apm/sdk"
-
 	"github.com/apm-deploy/apm/plugins/kubernetes/rollout/cluster"
+	"github.com/apm-deploy/apm/sdk"
 )
 
 // drive has an operation go on, if it is this process that drives it. It outlives the

@@ -5,9 +5,8 @@ import (
 	"strings"
 	"time"
 
-	"github.com/apm-deploy/apm/sdk"
-
 	"github.com/apm-deploy/apm/plugins/kubernetes/rollout/cluster"
+	"github.com/apm-deploy/apm/sdk"
 )
 
 // Bounds of the evidence that an outcome keeps.

@@ -7,9 +7,8 @@ import (
 	"strings"
 	"time"
 
-	"github.com/apm-deploy/apm/sdk"
-
 	"github.com/apm-deploy/apm/plugins/kubernetes/rollout/cluster"
+	"github.com/apm-deploy/apm/sdk"
 )
 
 // ErrUnwanted is matched where an operation has ended, or is driven by somebody else

@@ -7,9 +7,8 @@ import (
 	"sync"
 	"testing"
 
-	"github.com/apm-deploy/apm/sdk"
-
 	"github.com/apm-deploy/apm/plugins/kubernetes/rollout/record"
+	"github.com/apm-deploy/apm/sdk"
 )
 
 func testAccept(t *testing.T, place Place) {

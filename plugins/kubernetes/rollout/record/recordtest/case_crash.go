@@ -15,10 +15,9 @@ import (
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
-	"github.com/apm-deploy/apm/sdk"
-
 	"github.com/apm-deploy/apm/plugins/kubernetes/rollout/cluster"
 	"github.com/apm-deploy/apm/plugins/kubernetes/rollout/record"
+	"github.com/apm-deploy/apm/sdk"
 )
 
 // Wherever the last process was when it was killed, the next one goes on from the cluster
@@ -76,10 +75,10 @@ func testKilled(t *testing.T, place Place) {
 // After Recover no call of an earlier owner lands, nor does a step of one who drives on.
 func testFenced(t *testing.T, place Place) {
 	first := newRig(t, place)
-	stopped, steps := make(chan struct{}), make(chan error)
+	stopped, resume, steps := make(chan struct{}), make(chan struct{}), make(chan error)
 	first.drives(func(ctx context.Context, w *record.Work) error {
 		close(stopped)
-		<-steps
+		<-resume
 		err := w.Do(ctx, func(*record.Record, *record.Operation) error { return errors.New("it was let in") })
 		steps <- err
 		return err
@@ -92,7 +91,7 @@ func testFenced(t *testing.T, place Place) {
 	if err != nil || recovery.Status != sdk.RecoverRunning {
 		t.Fatalf("Recover: %+v %v", recovery, err)
 	}
-	steps <- nil
+	close(resume)
 	if err := <-steps; !errors.Is(err, record.ErrUnwanted) {
 		t.Errorf("a step of the earlier process: %v", err)
 	}

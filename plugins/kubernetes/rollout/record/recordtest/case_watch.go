@@ -8,9 +8,8 @@ import (
 	"testing"
 	"time"
 
-	"github.com/apm-deploy/apm/sdk"
-
 	"github.com/apm-deploy/apm/plugins/kubernetes/rollout/record"
+	"github.com/apm-deploy/apm/sdk"
 )
 
 // told renders events for comparison.
