@@ -58,7 +58,7 @@ func TestPicture(t *testing.T) {
 	probe.Count = 4
 	series := warning("series", "Pod", "web-2-a", "BackOff", time.Minute)
 	series.LastTimestamp, series.Series = metav1.Time{}, &corev1.EventSeries{Count: 7, LastObservedTime: metav1.NewMicroTime(epoch.Add(time.Minute))}
-	service := &corev1.Service{ObjectMeta: object("web")}
+	service := &corev1.Service{ObjectMeta: object("web"), Spec: corev1.ServiceSpec{Selector: map[string]string{"app": "web"}}}
 	slice := func(name string, ready bool, addresses ...string) *discoveryv1.EndpointSlice {
 		s := &discoveryv1.EndpointSlice{ObjectMeta: object(name)}
 		s.Labels = map[string]string{discoveryv1.LabelServiceName: "web"}

@@ -16,7 +16,10 @@ type serviceRecord struct {
 }
 
 func (r *reader) service(s *corev1.Service) *serviceRecord {
-	return &serviceRecord{head: r.head(&s.ObjectMeta), service: picture.Service{Ref: r.ref("v1", "Service", &s.ObjectMeta)}}
+	return &serviceRecord{head: r.head(&s.ObjectMeta), service: picture.Service{
+		Ref:      r.ref("v1", "Service", &s.ObjectMeta),
+		External: len(s.Spec.Selector) == 0 || s.Spec.Type == corev1.ServiceTypeExternalName,
+	}}
 }
 
 // sliceRecord is an EndpointSlice, below its Service.
