@@ -118,7 +118,8 @@ func (g *Following) need(at place, k *kind) {
 }
 
 // Changed receives when a picture may differ from the one before; several changes are one.
-// It is never closed.
+// Time alone is no change: nodes, missing objects and last lines may come with a later
+// picture though nothing was received. It is never closed.
 func (g *Following) Changed() <-chan struct{} { return g.changed }
 
 // Close lets the watches go.
