@@ -16,7 +16,7 @@ func (j *Journal) drive(o *Operation) {
 	if o.Outcome != nil || o.Driver != j.book.id {
 		return
 	}
-	w := &Work{Journal: j, id: o.ID, epoch: o.Epoch, feed: j.feed(o), woken: j.Changed()}
+	w := &Work{Journal: j, id: o.ID, epoch: o.Epoch, feed: j.place.feed(o), woken: j.Changed()}
 	w.feed.fail(nil)
 	j.book.spawn(func(ctx context.Context) {
 		j.place.turn.Lock()

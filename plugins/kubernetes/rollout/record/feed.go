@@ -13,7 +13,7 @@ const (
 	// maxFeed is how many lines are kept of an operation, and maxFeedBytes how much.
 	maxFeed      = 10_000
 	maxFeedBytes = 4 << 20
-	// feeds is of how many operations of a component.
+	// maxFeeds is of how many operations of a component.
 	maxFeeds = 2
 )
 
@@ -43,22 +43,40 @@ type resource struct {
 	gone bool
 }
 
-// feed returns that of an operation, made if need be.
-func (j *Journal) feed(o *Operation) *feed {
-	p := j.place
+func newFeed(o *Operation) *feed {
+	return &feed{operation: o.ID, subject: o.Subject, first: 1, resources: map[string]*resource{}}
+}
+
+// heard is the feed of an operation, empty where this process has not driven it, or
+// forgot.
+func (p *place) heard(o *Operation) *feed {
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	if f := p.find(o.ID); f != nil {
+		return f
+	}
+	return newFeed(o)
+}
+
+// feed is that of an operation that is driven, made if need be.
+func (p *place) feed(o *Operation) *feed {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	f := p.find(o.ID)
+	if f == nil {
+		f = newFeed(o)
+		p.feeds = append(slices.Clone(p.feeds[max(0, len(p.feeds)+1-maxFeeds):]), f)
+	}
+	return f
+}
+
+func (p *place) find(operation string) *feed {
 	for _, f := range p.feeds {
-		if f.operation == o.ID {
+		if f.operation == operation {
 			return f
 		}
 	}
-	f := &feed{operation: o.ID, subject: o.Subject, first: 1, resources: map[string]*resource{}}
-	p.feeds = append(p.feeds, f)
-	if extra := len(p.feeds) - maxFeeds; extra > 0 {
-		p.feeds = slices.Clone(p.feeds[extra:])
-	}
-	return f
+	return nil
 }
 
 func (f *feed) say(lines []sdk.LogLine) {

@@ -156,7 +156,7 @@ func (w *watch) tell(events ...sdk.Event) error {
 // send sends what is new, lines first: when a step is written, so are the lines before
 // it said.
 func (w *watch) send(o *Operation) (ended bool, err error) {
-	f := w.feed(o)
+	f := w.place.heard(o)
 	for {
 		lines, dropped, last := f.said(w.at.line, batch)
 		w.at.line = last
@@ -225,7 +225,7 @@ func (w *watch) picture(o *Operation, f *feed) error {
 // stateOf is the picture as this process was shown it, or else as it is written, and its
 // number.
 func (w *watch) stateOf(o *Operation) (*sdk.State, uint64) {
-	state, number := w.feed(o).state()
+	state, number := w.place.heard(o).state()
 	if state == nil {
 		state = w.book.config.State(o)
 	}

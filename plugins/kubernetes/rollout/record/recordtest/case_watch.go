@@ -153,6 +153,21 @@ func testPicture(t *testing.T, place Place) {
 	if got := fmt.Sprint(resources); got != want {
 		t.Errorf("resources %s, want %s", got, want)
 	}
+	// Who looks back at earlier operations takes nothing from the one under way.
+	for n := range 3 {
+		id := fmt.Sprint("later-", n)
+		r.drives(r.put)
+		r.accept(op(id, 1), "more")
+		r.ends(id, sdk.ResultSucceeded)
+	}
+	r.accept(staged(op("last", 1)), "last")
+	r.watch("last", nil, isCandidate)
+	for _, id := range []string{"a", "later-0", "later-1"} {
+		r.ends(id, sdk.ResultSucceeded)
+	}
+	if got := told(r.watch("last", nil, func(e sdk.Event) bool { return e.Log != nil || e.Candidate != nil })); !strings.Contains(got, "draw v-last") {
+		t.Errorf("the lines of the operation under way are gone: %s", got)
+	}
 	if lines == 0 || dropped == 0 || uint64(lines)+dropped != 20_001 { // and what put said
 		t.Errorf("%d lines and %d dropped", lines, dropped)
 	}
