@@ -193,10 +193,10 @@ func TestTooMuch(t *testing.T) {
 func TestUnknownNamespace(t *testing.T) {
 	t.Parallel()
 	c := testbed.Kubernetes(t)
-	client := configured(t, c.Kubeconfig(), "defualt")
+	client := configured(t, c.Kubeconfig(), "defaults")
 	_, diags, err := resolve(t, client, map[string]any{})
 	if sdk.CodeOf(err) != sdk.NotFound || len(diags) > 0 ||
-		!strings.Contains(err.Error(), `the cluster has no namespace "defualt": did you mean "default"? Else create it, or correct namespace in the platform's block`) {
+		!strings.Contains(err.Error(), `the cluster has no namespace "defaults": did you mean "default"? Else create it, or correct namespace in the platform's block`) {
 		t.Errorf("%s %v", said(diags), err)
 	}
 }

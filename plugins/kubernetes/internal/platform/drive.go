@@ -3,6 +3,7 @@ package platform
 import (
 	"context"
 
+	"github.com/apm-deploy/apm/plugins/kubernetes/internal/image"
 	"github.com/apm-deploy/apm/sdk"
 )
 
@@ -107,9 +108,12 @@ func (p *Platform) Inventory(ctx context.Context, installationID string) ([]sdk.
 
 // Close implements sdk.Closer.
 func (p *Platform) Close(ctx context.Context) error {
-	driver, _, err := p.configured()
+	driver, resolver, err := p.configured()
 	if err != nil { // there is nothing to end
 		return nil //nolint:nilerr // that it was never configured is no mistake
 	}
-	return driver.Close(ctx)
+	err = driver.Close(ctx)
+	resolver.Cluster.Close()
+	image.Close()
+	return err
 }
