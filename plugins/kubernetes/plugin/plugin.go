@@ -3,10 +3,9 @@
 package plugin
 
 import (
-	"github.com/apm-deploy/apm/sdk"
-
 	"github.com/apm-deploy/apm/plugins/kubernetes/internal/platform"
 	"github.com/apm-deploy/apm/plugins/kubernetes/rollout"
+	"github.com/apm-deploy/apm/sdk"
 )
 
 // New describes the plugin to sdk/serve.

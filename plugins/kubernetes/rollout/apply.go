@@ -6,10 +6,9 @@ import (
 
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 
-	"github.com/apm-deploy/apm/sdk"
-
 	"github.com/apm-deploy/apm/plugins/kubernetes/rollout/cluster"
 	"github.com/apm-deploy/apm/plugins/kubernetes/rollout/release"
+	"github.com/apm-deploy/apm/sdk"
 )
 
 // desired are the objects that a release asks to apply, in order, and whether fields of
@@ -62,7 +61,7 @@ func withImages(live *unstructured.Unstructured, images map[string]string) (*uns
 		if err != nil {
 			return nil, sdk.Errorf(sdk.InvalidArgument, sdk.ReasonInvalidSpec, "read %s: %w", cluster.KeyOf(live).Short(), err)
 		}
-		ours, _, _ := unstructured.NestedSlice(o.Object, path...) //nolint:errcheck // nil where nothing is ours
+		ours, _, _ := unstructured.NestedSlice(o.Object, path...)
 		changed := false
 		for _, one := range running {
 			c, _ := one.(map[string]any)
@@ -108,6 +107,17 @@ func put(list []any, fields map[string]any) []any {
 	return append(list, fields)
 }
 
+// takes says whether fields of others are taken: always where the release names just these,
+// and of objects that an operation of ours has created, since what others wrote there was
+// seen when this one was accepted. What is written after this one has applied is theirs.
+func takes(live *unstructured.Unstructured, force bool, identity cluster.Identity, operation string) bool {
+	if live == nil || force {
+		return force
+	}
+	stamp, ok := cluster.StampOf(live)
+	return ok && stamp.Identity == identity && stamp.Created != "" && stamp.Operation != operation
+}
+
 // rehearse has the cluster say whether it would take a release, and changes nothing. What
 // needs a kind or a namespace that comes with the release itself cannot be rehearsed.
 func (p *Platform) rehearse(ctx context.Context, r *release.Release, seen *scene, stamp cluster.Stamp) error {
@@ -123,7 +133,10 @@ func (p *Platform) rehearse(ctx context.Context, r *release.Release, seen *scene
 				}
 			}
 		}
-		_, err := p.cluster.Apply(ctx, o, cluster.ApplyOptions{Stamp: &stamp, Force: force, Autoscaled: seen.scaled, DryRun: true})
+		_, err := p.cluster.Apply(ctx, o, cluster.ApplyOptions{
+			Stamp: &stamp, Force: takes(seen.objects[cluster.KeyOf(o)], force, stamp.Identity, stamp.Operation),
+			Autoscaled: seen.scaled, DryRun: true,
+		})
 		if err != nil && !cluster.IsGone(err) {
 			return err
 		}

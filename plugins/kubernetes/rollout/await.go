@@ -5,12 +5,11 @@ import (
 	"fmt"
 	"time"
 
-	"github.com/apm-deploy/apm/sdk"
-
 	"github.com/apm-deploy/apm/plugins/kubernetes/rollout/cluster"
 	"github.com/apm-deploy/apm/plugins/kubernetes/rollout/follow"
 	"github.com/apm-deploy/apm/plugins/kubernetes/rollout/judge"
 	"github.com/apm-deploy/apm/plugins/kubernetes/rollout/picture"
+	"github.com/apm-deploy/apm/sdk"
 )
 
 // lag is how long a watch may tell of an older state than the one that was asked for,

@@ -3,9 +3,8 @@ package rollout
 import (
 	"context"
 
-	"github.com/apm-deploy/apm/sdk"
-
 	"github.com/apm-deploy/apm/plugins/kubernetes/rollout/record"
+	"github.com/apm-deploy/apm/sdk"
 )
 
 // Cancel ends an operation. What it has changed stays as it is: the way back is a rollback.

@@ -12,8 +12,12 @@ import (
 
 // applyCommand is what a person types to apply an object as we do. Secrets have none: their
 // values are not shown.
-func applyCommand(o *unstructured.Unstructured) string {
-	return piped("kubectl apply --server-side --field-manager="+cluster.Manager, o)
+func applyCommand(o *unstructured.Unstructured, force bool) string {
+	command := "kubectl apply --server-side --field-manager=" + cluster.Manager
+	if force {
+		command += " --force-conflicts"
+	}
+	return piped(command, o)
 }
 
 // replaceCommand is what a person types to bring an object back.

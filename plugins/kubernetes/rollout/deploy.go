@@ -5,12 +5,11 @@ import (
 
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 
-	"github.com/apm-deploy/apm/sdk"
-
 	"github.com/apm-deploy/apm/plugins/kubernetes/rollout/cluster"
 	"github.com/apm-deploy/apm/plugins/kubernetes/rollout/judge"
 	"github.com/apm-deploy/apm/plugins/kubernetes/rollout/record"
 	"github.com/apm-deploy/apm/plugins/kubernetes/rollout/release"
+	"github.com/apm-deploy/apm/sdk"
 )
 
 // Deploy writes the operation down once nothing speaks against it, and drives it from

@@ -7,11 +7,10 @@ import (
 
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 
-	"github.com/apm-deploy/apm/sdk"
-
 	"github.com/apm-deploy/apm/plugins/kubernetes/rollout/cluster"
 	"github.com/apm-deploy/apm/plugins/kubernetes/rollout/record"
 	"github.com/apm-deploy/apm/plugins/kubernetes/rollout/release"
+	"github.com/apm-deploy/apm/sdk"
 )
 
 // The steps of an operation.
@@ -123,7 +122,9 @@ func (a *act) applyAll(ctx context.Context, r *release.Release) (ended bool, err
 		a.work.Show(sdk.State{
 			Phase: sdk.PhaseProgressing, Message: fmt.Sprintf("applying %s, %d of %d", k.Short(), i+1, len(objects)),
 		})
-		done, err := a.cluster.Apply(ctx, o, cluster.ApplyOptions{Stamp: &a.stamp, Force: force, Autoscaled: seen.scaled})
+		done, err := a.cluster.Apply(ctx, o, cluster.ApplyOptions{
+			Stamp: &a.stamp, Force: takes(seen.objects[k], force, a.stamp.Identity, a.op.ID), Autoscaled: seen.scaled,
+		})
 		if conflicts := cluster.ConflictsOf(err); len(conflicts) > 0 && a.has(seen.objects[k]) {
 			return true, a.end(ctx, sdk.Outcome{
 				Result: sdk.ResultSuperseded, SupersededBy: conflicts[0].Manager,

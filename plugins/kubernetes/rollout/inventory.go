@@ -5,10 +5,9 @@ import (
 	"fmt"
 	"strings"
 
-	"github.com/apm-deploy/apm/sdk"
-
 	"github.com/apm-deploy/apm/plugins/kubernetes/rollout/cluster"
 	"github.com/apm-deploy/apm/plugins/kubernetes/rollout/record"
+	"github.com/apm-deploy/apm/sdk"
 )
 
 // Inventory lists the components that carry our stamps: of all namespaces, or where that

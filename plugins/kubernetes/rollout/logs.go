@@ -3,10 +3,9 @@ package rollout
 import (
 	"context"
 
-	"github.com/apm-deploy/apm/sdk"
-
 	"github.com/apm-deploy/apm/plugins/kubernetes/rollout/follow"
 	"github.com/apm-deploy/apm/plugins/kubernetes/rollout/judge"
+	"github.com/apm-deploy/apm/sdk"
 )
 
 // Logs sends what the containers of a component wrote. What was removed has no lines.

@@ -65,14 +65,6 @@ func (n *notes) succeed(before *notes, more ...string) {
 	}
 }
 
-func texts(keys []cluster.Key) []string {
-	all := make([]string, 0, len(keys))
-	for _, k := range keys {
-		all = append(all, k.String())
-	}
-	return all
-}
-
 // parseKeys reads keys that we wrote.
 func parseKeys(all []string) []cluster.Key {
 	keys := make([]cluster.Key, 0, len(all))

@@ -7,10 +7,9 @@ import (
 
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 
-	"github.com/apm-deploy/apm/sdk"
-
 	"github.com/apm-deploy/apm/plugins/kubernetes/rollout/cluster"
 	"github.com/apm-deploy/apm/plugins/kubernetes/rollout/release"
+	"github.com/apm-deploy/apm/sdk"
 )
 
 // Plan says what an operation would do now, and changes nothing: the cluster itself says
@@ -115,7 +114,8 @@ func (d *draft) apply(ctx context.Context, o *unstructured.Unstructured, force b
 			}
 		}
 	}
-	done, err := d.cluster.Apply(ctx, o, cluster.ApplyOptions{Force: force, Autoscaled: d.seen.scaled, DryRun: true})
+	taken := takes(live, force, d.identity, "")
+	done, err := d.cluster.Apply(ctx, o, cluster.ApplyOptions{Force: taken, Autoscaled: d.seen.scaled, DryRun: true})
 	after := done.Object
 	switch {
 	case cluster.IsGone(err):
@@ -130,7 +130,7 @@ func (d *draft) apply(ctx context.Context, o *unstructured.Unstructured, force b
 	if live != nil && d.seen.scaled.Digest(live) == d.seen.scaled.Digest(after) {
 		return nil
 	}
-	step := sdk.Step{Resource: k.String(), Action: "update", Diff: diff(d.seen.normal(live), d.seen.normal(after)), Command: applyCommand(o)}
+	step := sdk.Step{Resource: k.String(), Action: "update", Diff: diff(d.seen.normal(live), d.seen.normal(after)), Command: applyCommand(o, taken)}
 	step.Summary = "change " + k.Short()
 	if live == nil {
 		step.Action, step.Summary = "create", "create "+k.Short()

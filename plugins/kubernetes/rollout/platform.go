@@ -13,16 +13,17 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"net"
 	"time"
 
 	"k8s.io/client-go/rest"
-
-	"github.com/apm-deploy/apm/sdk"
+	"k8s.io/client-go/util/connrotation"
 
 	"github.com/apm-deploy/apm/plugins/kubernetes/rollout/cluster"
 	"github.com/apm-deploy/apm/plugins/kubernetes/rollout/follow"
 	"github.com/apm-deploy/apm/plugins/kubernetes/rollout/judge"
 	"github.com/apm-deploy/apm/plugins/kubernetes/rollout/record"
+	"github.com/apm-deploy/apm/sdk"
 )
 
 // DefaultInterval is how often is looked at what nobody tells of.
@@ -52,6 +53,8 @@ type Platform struct {
 	cluster  *cluster.Cluster
 	follower *follow.Follower
 	book     *record.Book
+	// connections are closed with the platform: the clients keep theirs for ever.
+	connections *connrotation.Dialer
 }
 
 var _ interface {
@@ -72,6 +75,13 @@ func New(config *rest.Config, options Options) (*Platform, error) {
 		options.Log = slog.New(slog.DiscardHandler)
 	}
 	options.Interval = cmp.Or(options.Interval, DefaultInterval)
+	config = rest.CopyConfig(config)
+	dial := config.Dial
+	if dial == nil {
+		dial = (&net.Dialer{Timeout: 30 * time.Second, KeepAlive: 30 * time.Second}).DialContext
+	}
+	connections := connrotation.NewDialer(connrotation.DialFunc(dial))
+	config.Dial = connections.DialContext
 	c, err := cluster.New(config, options.Cluster)
 	if err != nil {
 		return nil, fmt.Errorf("connect to cluster: %w", err)
@@ -80,7 +90,7 @@ func New(config *rest.Config, options Options) (*Platform, error) {
 	if err != nil {
 		return nil, fmt.Errorf("connect to cluster: %w", err)
 	}
-	p := &Platform{log: options.Log, options: options, cluster: c, follower: f}
+	p := &Platform{log: options.Log, options: options, cluster: c, follower: f, connections: connections}
 	p.book = record.New(record.Config{Log: options.Log, Cluster: c, Drive: p.drive, State: written})
 	return p, nil
 }
@@ -95,6 +105,7 @@ func (p *Platform) Requests() follow.Requests { return p.follower.Requests() }
 func (p *Platform) Close(ctx context.Context) error {
 	err := p.book.Close(ctx)
 	p.follower.Close()
+	p.connections.CloseAll()
 	return err
 }
 

@@ -5,11 +5,10 @@ import (
 	"context"
 	"slices"
 
-	"github.com/apm-deploy/apm/sdk"
-
 	"github.com/apm-deploy/apm/plugins/kubernetes/rollout/cluster"
 	"github.com/apm-deploy/apm/plugins/kubernetes/rollout/judge"
 	"github.com/apm-deploy/apm/plugins/kubernetes/rollout/picture"
+	"github.com/apm-deploy/apm/sdk"
 )
 
 // Probe looks once at the component as the last operation left it. What is gone is

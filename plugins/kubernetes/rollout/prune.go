@@ -5,9 +5,8 @@ import (
 	"slices"
 	"time"
 
-	"github.com/apm-deploy/apm/sdk"
-
 	"github.com/apm-deploy/apm/plugins/kubernetes/rollout/cluster"
+	"github.com/apm-deploy/apm/sdk"
 )
 
 const (

@@ -4,9 +4,8 @@ import (
 	"context"
 	"fmt"
 
-	"github.com/apm-deploy/apm/sdk"
-
 	"github.com/apm-deploy/apm/plugins/kubernetes/rollout/cluster"
+	"github.com/apm-deploy/apm/sdk"
 )
 
 // Recover says what became of an operation, from what is written on the cluster, and goes

@@ -11,9 +11,8 @@ import (
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/client-go/dynamic"
 
-	"github.com/apm-deploy/apm/sdk"
-
 	"github.com/apm-deploy/apm/plugins/kubernetes/rollout/cluster"
+	"github.com/apm-deploy/apm/sdk"
 )
 
 // attempts is how often an object is restored again because its status moved meanwhile.
@@ -73,7 +72,7 @@ func (a *act) target(was saved, live *unstructured.Unstructured, scaled cluster.
 	o := was.Object.DeepCopy()
 	if was.Template {
 		o = live.DeepCopy()
-		template, _, _ := unstructured.NestedMap(was.Object.Object, "spec", "template") //nolint:errcheck // that of a revision
+		template, _, _ := unstructured.NestedMap(was.Object.Object, "spec", "template")
 		_ = unstructured.SetNestedMap(o.Object, template, "spec", "template")
 	} else {
 		overlay(o.Object, live.Object, foreign(was.Object, live))

@@ -6,10 +6,9 @@ import (
 
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 
-	"github.com/apm-deploy/apm/sdk"
-
 	"github.com/apm-deploy/apm/plugins/kubernetes/rollout/cluster"
 	"github.com/apm-deploy/apm/plugins/kubernetes/rollout/record"
+	"github.com/apm-deploy/apm/sdk"
 )
 
 // Rollback writes down the way back to a snapshot, and drives it; to an empty one it

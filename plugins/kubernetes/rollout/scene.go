@@ -107,7 +107,9 @@ func (s *scene) digests(keys []string) map[string]string {
 	return all
 }
 
-func (s *scene) digestOf(o *unstructured.Unstructured) string { return short(s.scaled.Digest(unpinned(o))) }
+func (s *scene) digestOf(o *unstructured.Unstructured) string {
+	return short(s.scaled.Digest(unpinned(o)))
+}
 
 func short(digest string) string { return digest[:min(len(digest), len("sha256:")+16)] }
 
@@ -132,7 +134,7 @@ func (s *scene) contentOf(o *unstructured.Unstructured) string {
 // rotates says whether a Secret or ConfigMap is kept by a controller that changes it in
 // its own time, such as certificates: it is no part of what was deployed.
 func rotates(o *unstructured.Unstructured) bool {
-	kind, _, _ := unstructured.NestedString(o.Object, "type") //nolint:errcheck // "" where it is none
+	kind, _, _ := unstructured.NestedString(o.Object, "type")
 	return len(o.GetOwnerReferences()) > 0 || kind == "kubernetes.io/tls" || kind == "kubernetes.io/service-account-token"
 }
 

@@ -9,12 +9,11 @@ import (
 
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 
-	"github.com/apm-deploy/apm/sdk"
-
 	"github.com/apm-deploy/apm/plugins/kubernetes/rollout/cluster"
 	"github.com/apm-deploy/apm/plugins/kubernetes/rollout/judge"
 	"github.com/apm-deploy/apm/plugins/kubernetes/rollout/picture"
 	"github.com/apm-deploy/apm/plugins/kubernetes/rollout/release"
+	"github.com/apm-deploy/apm/sdk"
 )
 
 // stateVersion is what Snapshot makes and Rollback reads.

@@ -7,12 +7,11 @@ import (
 	"slices"
 	"time"
 
-	"github.com/apm-deploy/apm/sdk"
-
 	"github.com/apm-deploy/apm/plugins/kubernetes/rollout/cluster"
 	"github.com/apm-deploy/apm/plugins/kubernetes/rollout/follow"
 	"github.com/apm-deploy/apm/plugins/kubernetes/rollout/judge"
 	"github.com/apm-deploy/apm/plugins/kubernetes/rollout/record"
+	"github.com/apm-deploy/apm/sdk"
 )
 
 // WatchTarget streams what happens to a component without an operation, and what somebody

@@ -13,11 +13,10 @@ import (
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/labels"
 
-	"github.com/apm-deploy/apm/sdk"
-
 	"github.com/apm-deploy/apm/plugins/kubernetes/internal/near"
 	"github.com/apm-deploy/apm/plugins/kubernetes/rollout/cluster"
 	"github.com/apm-deploy/apm/plugins/kubernetes/rollout/release"
+	"github.com/apm-deploy/apm/sdk"
 )
 
 // tracked is the rollout that somebody else makes and an operation is about.
@@ -104,7 +103,7 @@ func isVersion(o *unstructured.Unstructured, version string) bool {
 // finished says whether a workload's own status tells that its rollout is over.
 func finished(o *unstructured.Unstructured) bool {
 	number := func(path ...string) int64 {
-		n, _, _ := unstructured.NestedInt64(o.Object, path...) //nolint:errcheck // 0 where it is none
+		n, _, _ := unstructured.NestedInt64(o.Object, path...)
 		return n
 	}
 	if number("status", "observedGeneration") < o.GetGeneration() {
@@ -149,14 +148,15 @@ func (a *act) follow(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		live, outcome, err := a.subject(ctx, k)
+		outcome, err := a.subject(ctx, k)
 		if err != nil {
 			return err
 		}
 		if outcome != nil {
 			return a.end(ctx, *outcome)
 		}
-		if live, err = a.cluster.Mark(ctx, k, a.stamp); err != nil {
+		live, err := a.cluster.Mark(ctx, k, a.stamp)
+		if err != nil {
 			return err
 		}
 		a.known[k] = live.GetGeneration()
@@ -170,23 +170,23 @@ func (a *act) follow(ctx context.Context) error {
 }
 
 // subject waits for the generation that the operation is about.
-func (a *act) subject(ctx context.Context, k cluster.Key) (*unstructured.Unstructured, *sdk.Outcome, error) {
+func (a *act) subject(ctx context.Context, k cluster.Key) (*sdk.Outcome, error) {
 	t := a.notes.Tracked
 	said := false
 	for {
 		if err := a.wanted(ctx); err != nil {
-			return nil, nil, err
+			return nil, err
 		}
 		live, err := a.cluster.Find(ctx, k)
 		switch {
 		case err != nil:
-			return nil, nil, err
+			return nil, err
 		case live == nil:
-			return nil, superseded(change{key: k, gone: true}), nil
+			return superseded(change{key: k, gone: true}), nil
 		case !t.Waiting && templateDigest(live) != t.Template:
-			return nil, superseded(changeOf(live)), nil
+			return superseded(changeOf(live)), nil
 		case !t.Waiting || templateDigest(live) != t.Template:
-			return live, nil, nil
+			return nil, nil //nolint:nilnil // it is there
 		}
 		message := fmt.Sprintf("waiting for a rollout of %s to version %q: it runs another one, and nothing is under way", k.Short(), a.op.Version)
 		a.work.Show(sdk.State{Phase: sdk.PhasePending, Message: message})
@@ -196,12 +196,12 @@ func (a *act) subject(ctx context.Context, k cluster.Key) (*unstructured.Unstruc
 		}
 		if a.options.Timeout > 0 && time.Since(a.op.Started) > a.options.Timeout {
 			message := fmt.Sprintf("no rollout of %s began within %s", k.Short(), a.options.Timeout)
-			return nil, &sdk.Outcome{Result: sdk.ResultFailed, Message: message, Failure: &sdk.Failure{
+			return &sdk.Outcome{Result: sdk.ResultFailed, Message: message, Failure: &sdk.Failure{
 				Code: sdk.CodeProgressDeadline, Resource: a.op.Subject, Message: message, Suggestion: "start the rollout, then ask again",
 			}}, nil
 		}
 		if _, err := a.work.Pause(ctx, min(time.Second, a.options.Interval)); err != nil {
-			return nil, nil, err
+			return nil, err
 		}
 	}
 }
@@ -280,7 +280,7 @@ func templateOf(o *unstructured.Unstructured) (map[string]any, int64) {
 			return nil, 0
 		}
 		unstructured.RemoveNestedField(template, "metadata", "labels", "pod-template-hash")
-		number, _ := strconv.ParseInt(revisionOf(o), 10, 64) //nolint:errcheck // 0 where it is none
+		number, _ := strconv.ParseInt(revisionOf(o), 10, 64)
 		return template, number
 	}
 	template, _, err := unstructured.NestedMap(o.Object, "data", "spec", "template")
@@ -288,7 +288,6 @@ func templateOf(o *unstructured.Unstructured) (map[string]any, int64) {
 		return nil, 0
 	}
 	delete(template, "$patch")
-	number, _, _ := unstructured.NestedInt64(o.Object, "revision") //nolint:errcheck // 0 where it is none
+	number, _, _ := unstructured.NestedInt64(o.Object, "revision")
 	return template, number
 }
-

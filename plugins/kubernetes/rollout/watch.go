@@ -3,9 +3,8 @@ package rollout
 import (
 	"context"
 
-	"github.com/apm-deploy/apm/sdk"
-
 	"github.com/apm-deploy/apm/plugins/kubernetes/rollout/record"
+	"github.com/apm-deploy/apm/sdk"
 )
 
 // Watch sends what happens to an operation until its Outcome.

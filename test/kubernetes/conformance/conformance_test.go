@@ -67,13 +67,21 @@ func TestConformance(t *testing.T) {
 	})
 }
 
-// get asks a Service, once it lets us: kube-proxy is a moment behind.
+// settled is how long an answer must have been the same: kube-proxy is a moment behind,
+// and pods that end answer until they have ended.
+const settled = 1500 * time.Millisecond
+
+// get asks a Service until it answers the same for a while.
 func get(t plugintest.T, address string) string {
 	t.Helper()
 	client := &http.Client{Transport: &http.Transport{DisableKeepAlives: true}, Timeout: 2 * time.Second}
-	for deadline := time.Now().Add(15 * time.Second); ; {
+	said, since := "", time.Now()
+	for deadline := time.Now().Add(20 * time.Second); ; {
 		text, err := fetch(client, "http://"+address)
-		if err == nil {
+		if text != said || err != nil {
+			said, since = text, time.Now()
+		}
+		if err == nil && time.Since(since) > settled {
 			return text
 		}
 		if time.Now().After(deadline) {

@@ -173,3 +173,17 @@ func TestRecoverAfterKill(t *testing.T) {
 		})
 	}
 }
+
+// What somebody changed of an object that is ours, before an operation was accepted, is
+// taken over by it.
+func TestTakesItsOwnObjectsBack(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
+	r.succeed("1", r.manifests("1", app("api", r.node.Image("v1"), "one")))
+	r.kubectl("set", "image", "deployment/api", "app="+r.node.Image("v3"), "--field-manager=somebody")
+	v2 := r.manifests("2", app("api", r.node.Image("v2"), "one"))
+	plan := r.plan(sdk.PlanRequest{Kind: sdk.OperationDeploy, Release: &v2})
+	r.wants("steps", steps(plan), "update Deployment")
+	r.succeed("2", v2)
+	r.wants("image", r.kubectl("get", "deployment", "api", "-o", image), r.node.Image("v2"))
+}

@@ -18,6 +18,7 @@ import (
 	"github.com/google/go-containerregistry/pkg/name"
 	"github.com/google/go-containerregistry/pkg/v1/remote"
 	"github.com/google/go-containerregistry/pkg/v1/remote/transport"
+	utilnet "k8s.io/apimachinery/pkg/util/net"
 )
 
 // Why a tag could not be looked up.
@@ -103,6 +104,9 @@ func (r Registries) Pin(ctx context.Context, images []string) map[string]Answer 
 	wg.Wait()
 	return answers
 }
+
+// Close closes connections to registries that are idle.
+func Close() { utilnet.CloseIdleConnectionsFor(remote.DefaultTransport) }
 
 func (r Registries) digest(ctx context.Context, image string) (string, error) {
 	ref, err := parse(image)
