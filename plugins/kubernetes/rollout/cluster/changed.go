@@ -2,9 +2,12 @@ package cluster
 
 import (
 	"bytes"
+	"cmp"
+	"encoding/json"
 	"fmt"
 	"maps"
 	"reflect"
+	"regexp"
 	"slices"
 	"strings"
 	"time"
@@ -36,15 +39,57 @@ func ChangeOf(before, after *unstructured.Unstructured) Change {
 		return Change{By: owner(after, first), At: first.At}
 	}
 	change := Change{Fields: differ(Normalise(before), Normalise(after))}
-	was := entries(before)
+	if len(change.Fields) == 0 {
+		return change
+	}
+	was, best := entries(before), 0
 	for _, e := range all {
-		if len(change.Fields) > 0 && !slices.ContainsFunc(was, e.equal) {
-			change.By, change.At = owner(after, e), e.At
-			break
+		if score := e.score(was, change.Fields); score > best {
+			change.By, change.At, best = owner(after, e), e.At, score
 		}
 	}
 	return change
 }
+
+// score says how much speaks for a writer: that a field that differs is its now, and that
+// it has written since. Times are of whole seconds, and whoever lost a field to somebody
+// else has another entry too.
+func (e entry) score(was []entry, fields []string) int {
+	same := func(other entry) bool {
+		return e.Manager == other.Manager && e.Operation == other.Operation && e.Subresource == other.Subresource && e.At.Equal(other.At)
+	}
+	score := 0
+	if !slices.ContainsFunc(was, same) {
+		score++
+	}
+	if score == 0 && slices.ContainsFunc(was, e.equal) {
+		return 0 // as it was
+	}
+	var owned map[string]any
+	if json.Unmarshal(e.Fields, &owned) == nil && slices.ContainsFunc(fields, func(path string) bool { return owns(owned, path) }) {
+		score += 2
+	}
+	return score
+}
+
+// owns says whether a field, or something below it, is in what a manager owns.
+func owns(owned map[string]any, path string) bool {
+	for _, step := range pathSteps.FindAllStringSubmatch(path, -1) {
+		key := "f:" + cmp.Or(step[1], step[2])
+		if step[3] != "" {
+			key = `k:{"name":"` + step[3] + `"}`
+		}
+		inner, ok := owned[key].(map[string]any)
+		if !ok {
+			return false
+		}
+		owned = inner
+	}
+	return true
+}
+
+// pathSteps are those of [differ]: .field, ["a field with dots"], [name="element"].
+var pathSteps = regexp.MustCompile(`\.([^.\[]+)|\["([^"]+)"\]|\[name="([^"]+)"\]`)
 
 // LastChangeOf says who wrote desired state of an object last, other than us and
 // Kubernetes' own controllers. ok is false where nobody did.

@@ -83,6 +83,7 @@ func TestChange(t *testing.T) {
 	at := func(managers string, replicas, image int, more string) *unstructured.Unstructured {
 		return object(t, `{apiVersion: apps/v1, kind: Deployment, metadata: {name: api, namespace: shop, managedFields: [`+managers+`]}, `+fmt.Sprintf(pod, replicas, image, more))
 	}
+	const setImage = `{"f:spec": {"f:template": {"f:spec": {"f:containers": {'k:{"name":"a"}': {"f:image": {}}}}}}}`
 	first := manager("apm", "Apply", "01")
 	for name, tc := range map[string]struct {
 		after  *unstructured.Unstructured
@@ -92,8 +93,12 @@ func TestChange(t *testing.T) {
 		"image":      {at(first+","+manager("kubectl-set", "Update", "02"), 1, 2, ""), "kubectl-set", `.spec.template.spec.containers[name="a"].image`},
 		"two fields": {at(manager("kubectl-edit", "Update", "02")+","+first, 2, 2, ""), "kubectl-edit", `.spec.replicas .spec.template.spec.containers[name="a"].image`},
 		"added":      {at(first+","+manager("x", "Update", "02"), 1, 1, `, env: [{name: E, value: v}]`), "x", `.spec.template.spec.containers[name="b"].env`},
-		"nothing":    {at(first+","+manager("x", "Update", "02"), 1, 1, ""), "unknown", ""},
-		"unseen":     {at(first, 1, 2, ""), "unknown", `.spec.template.spec.containers[name="a"].image`},
+		"same second": {
+			at(strings.Replace(first, `{"f:spec": {}}`, `{}`, 1)+","+strings.Replace(manager("kubectl-set", "Update", "01"), `{"f:spec": {}}`, setImage, 1), 1, 2, ""),
+			"kubectl-set", `.spec.template.spec.containers[name="a"].image`,
+		},
+		"nothing": {at(first+","+manager("x", "Update", "02"), 1, 1, ""), "unknown", ""},
+		"unseen":  {at(first, 1, 2, ""), "unknown", `.spec.template.spec.containers[name="a"].image`},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
