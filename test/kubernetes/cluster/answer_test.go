@@ -10,9 +10,8 @@ import (
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/client-go/rest"
 
-	"github.com/apm-deploy/apm/sdk"
-
 	"github.com/apm-deploy/apm/plugins/kubernetes/rollout/cluster"
+	"github.com/apm-deploy/apm/sdk"
 	"github.com/apm-deploy/apm/test/testbed"
 )
 

@@ -9,9 +9,8 @@ import (
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 
-	"github.com/apm-deploy/apm/sdk"
-
 	"github.com/apm-deploy/apm/plugins/kubernetes/rollout/cluster"
+	"github.com/apm-deploy/apm/sdk"
 	"github.com/apm-deploy/apm/test/testbed"
 )
 

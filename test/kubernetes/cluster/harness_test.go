@@ -13,9 +13,8 @@ import (
 	"k8s.io/client-go/tools/clientcmd"
 	"sigs.k8s.io/yaml"
 
-	"github.com/apm-deploy/apm/sdk"
-
 	"github.com/apm-deploy/apm/plugins/kubernetes/rollout/cluster"
+	"github.com/apm-deploy/apm/sdk"
 	"github.com/apm-deploy/apm/test/testbed"
 )
 
