@@ -85,7 +85,9 @@ func (a *act) begin(ctx context.Context, more ...string) error {
 		if err := o.Note(a.notes); err != nil {
 			return err
 		}
-		r.Serve(o, "")
+		if a.notes.Tracked == nil || !a.notes.Tracked.Waiting { // else what runs stays what it was
+			r.Serve(o, "")
+		}
 		o.Reach(stepBegun)
 		return nil
 	})
@@ -165,10 +167,11 @@ func (a *act) has(live *unstructured.Unstructured) bool {
 // it in a fresh process too.
 func (a *act) applied(ctx context.Context, now *scene) error {
 	a.notes.Digests = now.digests(a.notes.Keys)
-	return a.work.Do(ctx, func(_ *record.Record, o *record.Operation) error {
+	return a.work.Do(ctx, func(r *record.Record, o *record.Operation) error {
 		if err := o.Note(a.notes); err != nil {
 			return err
 		}
+		r.Serve(o, "")
 		o.Reach(stepApplied)
 		return nil
 	})

@@ -22,8 +22,12 @@ func (p *Platform) WatchTarget(ctx context.Context, request sdk.WatchTargetReque
 	}
 	t := &target{Platform: p, journal: p.journal(request.Target), sink: sink}
 	defer t.leave()
-	for {
-		changed := t.journal.Changed()
+	for changed := t.journal.Changed(); ; {
+		select {
+		case <-changed:
+			changed, t.written = t.journal.Changed(), nil
+		default:
+		}
 		err := t.look(ctx)
 		switch {
 		case ctx.Err() != nil:
@@ -46,12 +50,14 @@ type target struct {
 	journal *record.Journal
 	sink    sdk.Sink
 
+	written   *record.Record // nil: to be read
 	began     bool
 	operation string            // that made run what is followed
 	following *follow.Following // nil: nothing runs
 	again     time.Time
 	shown     []sdk.Resource
 	message   string
+	versions  string          // generations of what is followed
 	checked   time.Time       // when was last looked for changes of others
 	told      map[string]bool // of them, by object and digest
 }
@@ -86,10 +92,15 @@ func (t *target) wait(ctx context.Context, changed <-chan struct{}) error {
 
 // look sends what is new.
 func (t *target) look(ctx context.Context) error {
-	written, err := t.journal.Read(ctx)
-	if err != nil {
-		return err
+	due := t.due()
+	if t.written == nil || due {
+		read, err := t.journal.Read(ctx)
+		if err != nil {
+			return err
+		}
+		t.written = read
 	}
+	written := t.written
 	n, err := notesOf(written)
 	if err != nil {
 		return err
@@ -107,13 +118,38 @@ func (t *target) look(ctx context.Context) error {
 			}
 		}
 	}
+	was := t.versions
 	if err := t.show(ctx, len(n.Keys)); err != nil {
 		return err
 	}
 	if written.Active() != nil || written.Serving == nil || written.Serving.Digest == "" {
+		t.checked = time.Now()
+		return nil
+	}
+	if !due && was == t.versions {
 		return nil
 	}
 	return t.drift(ctx, written.Serving, n)
+}
+
+const (
+	// driftLooks is how often is looked for changes of what no watch tells of, such as a
+	// ConfigMap; a workload tells by its generation at once.
+	driftLooks = 30 * time.Second
+	// A rollback is undone soon, if at all: for a while after it is looked more often.
+	undoneLooks = 5 * time.Second
+	undoneSoon  = 10 * time.Minute
+)
+
+// due says whether it is time to look for changes of others.
+func (t *target) due() bool {
+	often := driftLooks
+	if t.written != nil {
+		if s := t.written.Serving; s != nil && s.Rollback && time.Since(s.Since) < undoneSoon {
+			often = undoneLooks
+		}
+	}
+	return time.Since(t.checked) >= often
 }
 
 // show sends the picture, the first time as a whole and then what differs.
@@ -127,6 +163,10 @@ func (t *target) show(ctx context.Context, objects int) error {
 		pic, err := t.following.Picture(ctx)
 		if err != nil {
 			return err
+		}
+		t.versions = ""
+		for i := range pic.Workloads {
+			t.versions += fmt.Sprintf("%s %d\n", pic.Workloads[i].UID, pic.Workloads[i].Generation)
 		}
 		j := judge.Judge(pic, t.options.Policy)
 		state, t.again = j.State(), j.Verdict.Again
@@ -158,16 +198,8 @@ func (t *target) show(ctx context.Context, objects int) error {
 	return t.sink(events...)
 }
 
-// driftLooks is how long after a look for changes of others the next one is, at least:
-// pods change often, and what is asked for rarely.
-const driftLooks = 2 * time.Second
-
 // drift tells what others have changed since the last operation.
 func (t *target) drift(ctx context.Context, serving *record.Serving, n *notes) error {
-	if since := time.Since(t.checked); since < driftLooks {
-		t.again = time.Now().Add(driftLooks - since)
-		return nil
-	}
 	seen, err := t.Platform.look(ctx, n.keys())
 	if err != nil {
 		return err

@@ -4,6 +4,7 @@ import (
 	"testing"
 
 	"github.com/apm-deploy/apm/sdk"
+	"github.com/apm-deploy/apm/test/testbed"
 )
 
 // Manifests are applied with our stamps, followed until they serve, and what a release no
@@ -186,4 +187,43 @@ func TestTakesItsOwnObjectsBack(t *testing.T) {
 	r.wants("steps", steps(plan), "update Deployment")
 	r.succeed("2", v2)
 	r.wants("image", r.kubectl("get", "deployment", "api", "-o", image), r.node.Image("v2"))
+}
+
+// A registry that does not answer is no fault of the change.
+func TestRegistryDownIsEnvironment(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
+	registry := r.node.NewRegistry(t)
+	name, _ := registry.Push(t, "app:v1", testbed.App{Version: "v1"})
+	registry.Stop()
+	outcome := r.deploy("1", r.manifests("1", app("api", name, "one")))
+	r.is(outcome, sdk.ResultFailed)
+	if f := outcome.Failure; f == nil || !f.Environment || f.Code != sdk.CodeRegistryUnreachable {
+		t.Errorf("failure %+v", f)
+	}
+	registry.Resume(t) // kubelet tries again in its own time, the host as often as it likes
+	testbed.Eventually(t, patience, "it goes on by itself", func() error {
+		if outcome := r.deploy("1", r.manifests("1", app("api", name, "one"))); outcome.Result != sdk.ResultSucceeded {
+			return errorf("%s", outcome.Message)
+		}
+		return nil
+	})
+}
+
+// A second operation waits for nobody: a rollback takes the place of a deploy.
+func TestRollbackTakesThePlaceOfADeploy(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
+	r.succeed("1", r.manifests("1", app("api", r.node.Image("v1"), "one")))
+	v2 := r.manifests("2", app("api", r.node.Image("v2"), "two", "APP_MODE=slow", "APP_DELAY=60s"))
+	before := r.snapshot(&v2)
+	request := r.start("2", v2)
+	r.until(request.Operation, "that it is followed", line("Deployment "+r.namespace+"/api changed"))
+	third := sdk.DeployRequest{Operation: r.next(sdk.OperationDeploy), Target: r.target, Release: v2}
+	if _, err := r.Deploy(r.context(), third); sdk.ReasonOf(err) != sdk.ReasonConflict {
+		t.Errorf("a second deploy beside the first: %v", err)
+	}
+	r.is(r.back(before.Snapshot), sdk.ResultSucceeded)
+	r.is(r.outcome(request.Operation), sdk.ResultCancelled)
+	r.wants("digest", r.snapshot(nil).ObservedDigest, before.ObservedDigest)
 }
