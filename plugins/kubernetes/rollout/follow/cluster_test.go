@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
+	"path"
 	"strconv"
 	"strings"
 	"sync"
@@ -200,9 +201,20 @@ func (c *cluster) serve(w http.ResponseWriter, r *http.Request) {
 		c.watch(w, r)
 	case verb == "list":
 		c.list(w, r)
+	case verb == "get" && c.named(r.URL.Path) != nil:
+		w.Header().Set("Content-Type", "application/json")
+		c.mu.Lock()
+		defer c.mu.Unlock()
+		_ = json.NewEncoder(w).Encode(c.objects[path.Dir(r.URL.Path)][path.Base(r.URL.Path)])
 	default:
 		refuse(http.StatusNotFound, metav1.StatusReasonNotFound, r.URL.Path+" not found")(w, r)
 	}
+}
+
+func (c *cluster) named(at string) metav1.Object {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.objects[path.Dir(at)][path.Base(at)]
 }
 
 // pathOfNamed has as many parts as the path of any object that is got by its name.

@@ -2,8 +2,12 @@ package follow
 
 import (
 	"context"
+	"slices"
 	"sync"
 	"time"
+
+	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 
 	"github.com/apm-deploy/apm/plugins/kubernetes/rollout/picture"
 )
@@ -132,7 +136,20 @@ func (t *tail) follow(ctx context.Context, restarts int32) {
 				return
 			}
 			delay = min(2*delay, logAtMost)
-			if c, there = t.look(); there && c.Restarts == restarts {
+			// The watch of pods may be behind: a new instance must not be taken for the one
+			// whose log was cut off.
+			now, gone, failed := t.ask(ctx)
+			if gone {
+				return
+			}
+			if failed == nil && now == restarts {
+				break
+			}
+			if failed == nil && now > restarts {
+				if err := t.read(ctx, true, false); err != nil {
+					t.follower.log.Warn("read a log", "pod", t.pod.Name, "container", t.container, "error", err)
+				}
+				restarts, delay = now, logAgain
 				break
 			}
 		}
@@ -163,4 +180,20 @@ func (t *tail) look() (picture.Container, bool) {
 		}
 	}
 	return picture.Container{}, false
+}
+
+// ask the API server how often the container has started again, and whether its pod is gone.
+func (t *tail) ask(ctx context.Context) (restarts int32, gone bool, err error) {
+	t.follower.requests.get.Add(1)
+	pod := &corev1.Pod{}
+	err = t.follower.clients.core().Get().Namespace(t.pod.Namespace).Resource("pods").Name(t.pod.Name).Do(ctx).Into(pod)
+	if apierrors.IsNotFound(err) || err == nil && string(pod.UID) != t.pod.UID {
+		return 0, true, nil
+	}
+	for _, s := range slices.Concat(pod.Status.InitContainerStatuses, pod.Status.ContainerStatuses) {
+		if s.Name == t.container {
+			restarts = s.RestartCount
+		}
+	}
+	return restarts, false, err
 }

@@ -54,6 +54,7 @@ func TestExpired(t *testing.T) {
 	if c.asked("list") == lists {
 		t.Error("nothing was listed anew")
 	}
+	c.watched(t, 4)
 	c.remove(deployment("web", "app:1", "1"))
 	until(t, f, s, "it is gone", func(p picture.Picture) string {
 		if len(p.Workloads) > 0 {
