@@ -43,6 +43,7 @@ func TestGrowth(t *testing.T) {
 	}
 	add(0, 1010)
 	look(0, 10)
+	c.watched(t, 4)
 	// What the test itself holds must not count.
 	requests, before := f.Requests(), heap()
 	look(10, 1010)
