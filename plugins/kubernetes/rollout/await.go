@@ -44,7 +44,7 @@ func (a *act) await(ctx context.Context) (*sdk.Outcome, error) {
 		if shown {
 			j := judge.Judge(pic, a.options.Policy)
 			a.work.Show(j.State())
-			if j.Verdict.Message != said {
+			if j.Verdict.Message != said && len(pic.Blind) == 0 {
 				said = j.Verdict.Message
 				a.work.Printf("%s", said)
 			}

@@ -22,13 +22,17 @@ func applyCommand(o *unstructured.Unstructured, force bool) string {
 
 // replaceCommand is what a person types to bring an object back.
 func replaceCommand(o *unstructured.Unstructured, there bool) string {
-	o = o.DeepCopy()
-	for _, field := range []string{"resourceVersion", "uid", "creationTimestamp", "generation", "managedFields", "selfLink", "ownerReferences"} {
-		unstructured.RemoveNestedField(o.Object, "metadata", field)
-	}
-	delete(o.Object, "status")
 	pinned := o.GetAnnotations()[annotationPinned]
-	cluster.Strip(o)
+	if there {
+		o = o.DeepCopy()
+		for _, field := range []string{"resourceVersion", "uid", "creationTimestamp", "generation", "managedFields", "selfLink", "ownerReferences"} {
+			unstructured.RemoveNestedField(o.Object, "metadata", field)
+		}
+		delete(o.Object, "status")
+		cluster.Strip(o)
+	} else {
+		o = cluster.Anew(o)
+	}
 	if pinned != "" {
 		withAnnotation(o, annotationPinned, pinned)
 	}

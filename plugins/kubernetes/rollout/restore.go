@@ -142,29 +142,14 @@ func byAutoscaler(o *unstructured.Unstructured) bool {
 
 // create makes an object anew that is gone.
 func (a *act) create(ctx context.Context, resource dynamic.ResourceInterface, kind cluster.Kind, was saved) (*unstructured.Unstructured, error) {
-	o := was.Object.DeepCopy()
-	stamp := a.stamp
-	stamp.Created = a.op.ID
-	if before, ok := cluster.StampOf(o); ok && before.Created != "" {
-		stamp.Created = before.Created
-	}
-	pinned := o.GetAnnotations()[annotationPinned]
-	cluster.Strip(o)
-	if pinned != "" {
+	o := cluster.Anew(was.Object)
+	if pinned := was.Object.GetAnnotations()[annotationPinned]; pinned != "" {
 		withAnnotation(o, annotationPinned, pinned)
 	}
 	pin(o, was.Images)
+	stamp := a.stamp
+	stamp.Created = a.op.ID
 	stamp.Put(o)
-	for _, field := range []string{"resourceVersion", "uid", "creationTimestamp", "generation", "selfLink", "ownerReferences", "deletionTimestamp", "managedFields"} {
-		unstructured.RemoveNestedField(o.Object, "metadata", field)
-	}
-	delete(o.Object, "status")
-	if kind.Kind == "Service" && kind.Group == "" {
-		if ip, _, _ := unstructured.NestedString(o.Object, "spec", "clusterIP"); ip != "None" {
-			unstructured.RemoveNestedField(o.Object, "spec", "clusterIP") // may be another's by now
-			unstructured.RemoveNestedField(o.Object, "spec", "clusterIPs")
-		}
-	}
 	now, err := resource.Create(ctx, o, metav1.CreateOptions{FieldManager: cluster.Manager})
 	if err == nil {
 		now, err = own(ctx, resource, now, was, now)

@@ -44,7 +44,11 @@ type rig struct {
 
 func newRig(t *testing.T) *rig {
 	t.Helper()
-	node := testbed.Kubernetes(t)
+	return rigOn(t, testbed.Kubernetes(t))
+}
+
+func rigOn(t *testing.T, node *testbed.Cluster) *rig {
+	t.Helper()
 	r := &rig{
 		T: t, node: node, namespace: node.Namespace(t), epoch: 1,
 		target: sdk.Target{Application: "shop", Environment: "test", Component: "api"},
@@ -194,6 +198,14 @@ func (r *rig) back(to sdk.Snapshot) *sdk.Outcome {
 // outcome watches an operation to its end.
 func (r *rig) outcome(op sdk.Operation) *sdk.Outcome {
 	r.Helper()
+	outcome, _ := r.lines(op)
+	return outcome
+}
+
+// lines are those that an operation says until its end.
+func (r *rig) lines(op sdk.Operation) (*sdk.Outcome, string) {
+	r.Helper()
+	var said strings.Builder
 	var outcome *sdk.Outcome
 	err := r.Watch(r.context(), sdk.WatchRequest{Target: r.target, Operation: op}, func(events ...sdk.Event) error {
 		for _, e := range events {
@@ -202,6 +214,7 @@ func (r *rig) outcome(op sdk.Operation) *sdk.Outcome {
 				outcome = e.Outcome
 			case e.Log != nil:
 				r.Logf("%s %s", op.ID, e.Log.Line)
+				said.WriteString(e.Log.Line + "\n")
 			case e.State != nil && verbose:
 				r.Logf("%s %.2f %s", op.ID, e.State.Fraction, e.State.Message)
 			}
@@ -211,7 +224,7 @@ func (r *rig) outcome(op sdk.Operation) *sdk.Outcome {
 	if err != nil || outcome == nil {
 		r.Fatalf("watch %s: outcome %v, error %v", op.ID, outcome, err)
 	}
-	return outcome
+	return outcome, said.String()
 }
 
 var verbose = os.Getenv("VERBOSE") != ""

@@ -11,6 +11,13 @@ var kept = []string{
 	"managedFields", "resourceVersion", "uid", "creationTimestamp", "generation", "selfLink", "deletionTimestamp", "deletionGracePeriodSeconds",
 }
 
+// Anew is an object that was read, as it can be created again once it is gone.
+func Anew(o *unstructured.Unstructured) *unstructured.Unstructured {
+	o = applicable(o)
+	o.SetOwnerReferences(nil)
+	return o
+}
+
 // applicable turns an object, which may have been read from a cluster, into one that may
 // be applied: without what the API server keeps for itself, and without what the cluster
 // has chosen for it and would choose otherwise for another.

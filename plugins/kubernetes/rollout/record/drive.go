@@ -32,6 +32,7 @@ func (w *Work) run(ctx context.Context) {
 	for wait := waitLeast; cluster.IsDown(err) && ctx.Err() == nil; wait = min(2*wait, waitMost) {
 		log.Warn("the cluster is down: the operation goes on when it is back", "error", err)
 		w.Printf("the cluster is down, waiting: %v", err)
+		w.woken = w.Changed() // the line is no reason to wake up
 		if _, err := w.Pause(ctx, wait); err != nil {
 			return
 		}
