@@ -41,6 +41,9 @@ func (a *act) await(ctx context.Context) (*sdk.Outcome, error) {
 			return outcome, err
 		}
 		again := time.Time{}
+		if !shown && len(pic.Blind) > 0 {
+			a.work.Show(sdk.State{Phase: sdk.PhaseProgressing, Message: "could not look: " + pic.Blind[0]})
+		}
 		if shown {
 			j := judge.Judge(pic, a.options.Policy)
 			a.work.Show(j.State())
@@ -157,11 +160,13 @@ func (a *act) verify(ctx context.Context, k cluster.Key) (*sdk.Outcome, error) {
 		return superseded(change{key: k, gone: true}), nil
 	case applies && seen.digestOf(o) != want:
 		c := changeOf(o)
-		if !a.meanwhile(c) { // Kubernetes itself, as a controller completes an object
-			a.notes.Digests[k.String()] = seen.digestOf(o)
-			break
+		if a.meanwhile(c) {
+			against, err := a.against(ctx, c, seen.scaled)
+			if against || err != nil {
+				return superseded(c), err
+			}
 		}
-		return superseded(c), nil
+		a.notes.Digests[k.String()] = seen.digestOf(o) // as a controller completes an object
 	}
 	a.known[k] = o.GetGeneration()
 	return nil, nil
@@ -175,7 +180,13 @@ func (a *act) whole(ctx context.Context, outcome *sdk.Outcome) (*sdk.Outcome, er
 		return nil, err
 	}
 	for _, c := range seen.changes(a.notes.Digests) {
-		if c.gone || a.meanwhile(c) {
+		against := c.gone
+		if a.meanwhile(c) {
+			if against, err = a.against(ctx, c, seen.scaled); err != nil {
+				return nil, err
+			}
+		}
+		if against {
 			return superseded(c), nil
 		}
 	}
@@ -186,6 +197,25 @@ func (a *act) whole(ctx context.Context, outcome *sdk.Outcome) (*sdk.Outcome, er
 // managers are whole seconds.
 func (a *act) meanwhile(c change) bool {
 	return c.by != "" && c.at.After(a.op.Started.Add(-time.Second))
+}
+
+// against says whether a change is about what the release asks for. Who adds fields of his
+// own, such as a label or an injected certificate, supersedes nothing: the cluster itself
+// says whether there is anything left to apply.
+func (a *act) against(ctx context.Context, c change, scaled cluster.Autoscaled) (bool, error) {
+	o := a.asked[c.key]
+	if o == nil {
+		return true, nil
+	}
+	done, err := a.cluster.Apply(ctx, o, cluster.ApplyOptions{Stamp: &a.stamp, Autoscaled: scaled, DryRun: true})
+	switch {
+	case len(cluster.ConflictsOf(err)) > 0:
+		return true, nil
+	case err != nil:
+		return false, err
+	default:
+		return done.Changed(), nil
+	}
 }
 
 func superseded(c change) *sdk.Outcome {

@@ -29,6 +29,8 @@ type act struct {
 	notes notes
 	// known are the generations of workloads that hold what was asked for.
 	known map[cluster.Key]int64
+	// asked is what a release of manifests asks for; nil of other operations.
+	asked map[cluster.Key]*unstructured.Unstructured
 }
 
 // drive takes the steps of one operation. It goes on wherever a crash left it.
@@ -97,6 +99,12 @@ func (a *act) begin(ctx context.Context, more ...string) error {
 func (a *act) deploy(ctx context.Context, r *release.Release) error {
 	if err := a.begin(ctx); err != nil {
 		return err
+	}
+	if len(r.Images) == 0 {
+		a.asked = map[cluster.Key]*unstructured.Unstructured{}
+		for _, o := range r.Objects {
+			a.asked[cluster.KeyOf(o)] = o
+		}
 	}
 	if !a.op.Reached(stepApplied) {
 		if ended, err := a.applyAll(ctx, r); ended || err != nil {

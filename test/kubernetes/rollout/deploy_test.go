@@ -125,6 +125,17 @@ func TestSupersededByAnother(t *testing.T) {
 	r.wants("superseded by", outcome.SupersededBy, "somebody")
 }
 
+// Somebody who adds what the release says nothing about supersedes nothing.
+func TestOthersMayAddFieldsMeanwhile(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
+	request := r.start("1", r.manifests("1", app("api", r.node.Image("v1"), "one", "APP_MODE=slow", "APP_DELAY=4s")))
+	r.until(request.Operation, "that the Deployment is there", line("Deployment "+r.namespace+"/api created"))
+	r.kubectl("label", "configmap", "api", "team=blue", "--field-manager=somebody")
+	r.kubectl("annotate", "deployment", "api", "note=mine", "--field-manager=somebody")
+	r.is(r.outcome(request.Operation), sdk.ResultSucceeded)
+}
+
 // Cancel ends the operation and leaves what was changed.
 func TestCancel(t *testing.T) {
 	t.Parallel()
