@@ -15,11 +15,10 @@ import (
 	"testing"
 	"time"
 
+	"github.com/apm-deploy/apm/plugins/kubernetes/plugin"
 	"github.com/apm-deploy/apm/sdk"
 	"github.com/apm-deploy/apm/sdk/plugintest"
 	"github.com/apm-deploy/apm/test/testbed"
-
-	"github.com/apm-deploy/apm/plugins/kubernetes/plugin"
 )
 
 const secret = "canary-3f9c21"
@@ -92,7 +91,7 @@ func get(t plugintest.T, address string) string {
 }
 
 func fetch(client *http.Client, url string) (string, error) {
-	response, err := client.Get(url) //nolint:noctx // the client has a timeout
+	response, err := client.Get(url)
 	if err != nil {
 		return "", err
 	}

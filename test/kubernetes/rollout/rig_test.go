@@ -19,12 +19,11 @@ import (
 	"k8s.io/client-go/rest"
 	"k8s.io/client-go/tools/clientcmd"
 
-	"github.com/apm-deploy/apm/sdk"
-	"github.com/apm-deploy/apm/test/testbed"
-
 	"github.com/apm-deploy/apm/plugins/kubernetes/rollout"
 	"github.com/apm-deploy/apm/plugins/kubernetes/rollout/cluster"
 	"github.com/apm-deploy/apm/plugins/kubernetes/rollout/release"
+	"github.com/apm-deploy/apm/sdk"
+	"github.com/apm-deploy/apm/test/testbed"
 )
 
 // patience is how long something may take on a busy machine.

@@ -6,9 +6,8 @@ import (
 	"testing"
 	"time"
 
-	"github.com/apm-deploy/apm/sdk"
-
 	"github.com/apm-deploy/apm/plugins/kubernetes/rollout/release"
+	"github.com/apm-deploy/apm/sdk"
 )
 
 func (r *rig) names(version string) sdk.Release {
