@@ -18,7 +18,7 @@ func (q *queue) take() (out *frame, last bool) {
 	}
 	out = newFrame(p.bytes + (p.count+1)*frameBytes)
 	var token []byte
-	var used entries
+	var used freeList
 	for one := p.oldest; one != nil; {
 		if p.dropped > 0 && (one.kind == logEntry || one.kind == outcomeEntry) { // the outcome is the last event, always
 			out.addDropped(p.dropped)
@@ -67,7 +67,7 @@ func (q *queue) cut() part {
 	for range p.count {
 		newest = q.entries.oldest
 		lines = lines || newest.kind == logEntry || newest.kind == outcomeEntry
-		q.forgetLocked(newest)
+		q.uncountLocked(newest)
 		q.entries.oldest = newest.newer
 	}
 	if newest != nil {

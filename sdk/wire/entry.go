@@ -57,14 +57,14 @@ const maxKeptEntry = 4 << 10
 // platform does not send very many at once.
 const maxFree = maxLogs + maxHeld
 
-// entries are used again: a flood of events is no flood of garbage. The list is
-// linked by newer.
-type entries struct {
+// freeList holds entries to be used again: a flood of events is no flood of garbage.
+// It is linked by newer.
+type freeList struct {
 	first *entry
 	count int
 }
 
-func (l *entries) put(one *entry) {
+func (l *freeList) put(one *entry) {
 	if l.count == maxFree {
 		return
 	}
@@ -78,7 +78,7 @@ func (l *entries) put(one *entry) {
 }
 
 // take returns an entry, a new one where the list is empty.
-func (l *entries) take() *entry {
+func (l *freeList) take() *entry {
 	one := l.first
 	if one == nil {
 		return new(entry)

@@ -73,8 +73,9 @@ func (s *stock[T]) reset() {
 	if len(s.all) > maxKept {
 		s.all, s.used = nil, 0
 	}
+	var zero T
 	for _, one := range s.all[:s.used] {
-		*one = *new(T)
+		*one = zero
 	}
 	s.used = 0
 }
@@ -122,8 +123,11 @@ func (b *batch) decode(whole []byte) error {
 		data = data[n:]
 		switch number {
 		case fieldEvents:
-			end := len(whole) - len(data)
-			event, err := b.event(value, text[min(end-len(value), len(text)):min(end, len(text))])
+			own := ""
+			if end := len(whole) - len(data); text != "" {
+				own = text[end-len(value) : end]
+			}
+			event, err := b.event(value, own)
 			if err != nil {
 				return err
 			}

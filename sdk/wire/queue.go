@@ -38,35 +38,35 @@ var (
 // A newer event takes its place at the end and not the place of the older one:
 // a token then never stands behind something that was not sent.
 type queue struct {
-	mu        sync.Mutex
-	entries   chain
-	logs      fifo              // those of the entries that are log lines
-	resources map[string]*place // by id
-	kept      int               // of them, when the others were dropped last
-	state     *entry
-	held      int
-	heldBytes int
-	logBytes  int
-	dropped   uint64
-	group     uint64
-	sent      bool // a message was taken
-	outcome   bool // the outcome is queued or sent
-	late      int  // events after it
-	failure   error
-	ended     bool
-	idle      bool          // the sender waits for ready
-	ready     chan struct{} // there is something to take
-	waiting   bool          // the platform does, for room
-	room      chan struct{} // closed and replaced when there is room again
-	free      entries
+	mu         sync.Mutex
+	entries    chain
+	logs       fifo              // those of the entries that are log lines
+	places     map[string]*place // by the id of a resource
+	keptPlaces int               // when the others were dropped last
+	state      *entry
+	held       int
+	heldBytes  int
+	logBytes   int
+	dropped    uint64
+	group      uint64
+	sent       bool // a message was taken
+	outcome    bool // the outcome is queued or sent
+	late       int  // events after it
+	failure    error
+	ended      bool
+	idle       bool          // the sender waits for ready
+	ready      chan struct{} // there is something to take
+	waiting    bool          // the platform does, for room
+	room       chan struct{} // closed and replaced when there is room again
+	free       freeList
 
 	filling sync.Mutex // one Sink call at a time
-	spare   entries    // free ones of who is filling
+	spare   freeList   // free ones of who is filling
 }
 
 func newQueue() *queue {
 	return &queue{
-		resources: map[string]*place{}, ready: make(chan struct{}, 1), room: make(chan struct{}),
+		places: map[string]*place{}, ready: make(chan struct{}, 1), room: make(chan struct{}),
 	}
 }
 
@@ -149,23 +149,23 @@ func (q *queue) newEntry(event *sdk.Event, now time.Time) (*entry, error) {
 
 // placeOf returns the place of a resource. It is called by who is filling.
 func (q *queue) placeOf(id string) *place {
-	known := q.resources[id]
+	known := q.places[id]
 	if known == nil {
-		if len(q.resources) >= max(maxPlaces, 2*q.kept) {
-			q.forget()
+		if len(q.places) >= max(maxPlaces, 2*q.keptPlaces) {
+			q.dropPlaces()
 		}
 		known = &place{}
-		q.resources[strings.Clone(id)] = known // it may be a part of something large
+		q.places[strings.Clone(id)] = known // it may be a part of something large
 	}
 	return known
 }
 
-// forget drops the places where nothing waits.
-func (q *queue) forget() {
+// dropPlaces drops those where nothing waits.
+func (q *queue) dropPlaces() {
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	maps.DeleteFunc(q.resources, func(_ string, p *place) bool { return p.waits == nil })
-	q.kept = len(q.resources)
+	maps.DeleteFunc(q.places, func(_ string, p *place) bool { return p.waits == nil })
+	q.keptPlaces = len(q.places)
 }
 
 // fullLocked says whether the entries have to wait. Log lines never do, nor
@@ -242,13 +242,13 @@ func (q *queue) addLocked(one *entry) {
 // removeLocked takes an entry out and gives it back: nobody may look at it any
 // more.
 func (q *queue) removeLocked(one *entry) {
-	q.forgetLocked(one)
+	q.uncountLocked(one)
 	q.entries.remove(one)
 	q.free.put(one)
 }
 
-// forgetLocked counts an entry as gone.
-func (q *queue) forgetLocked(one *entry) {
+// uncountLocked takes an entry out of all that is counted and known.
+func (q *queue) uncountLocked(one *entry) {
 	if one.kind == logEntry {
 		q.logs.pop() // the oldest goes first, always
 		q.logBytes -= one.bytes()
@@ -265,7 +265,7 @@ func (q *queue) forgetLocked(one *entry) {
 }
 
 // reuse gives entries back.
-func (q *queue) reuse(used entries) {
+func (q *queue) reuse(used freeList) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	if q.free.first == nil {

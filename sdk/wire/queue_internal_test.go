@@ -30,7 +30,7 @@ func TestPlacesAreForgottenAtTimes(t *testing.T) {
 	if err := q.push(gone, manyResources(maxPlaces, maxPlaces-1), time.Now()); err == nil {
 		t.Fatal("there was room")
 	}
-	if got, want := len(q.resources), 2*maxPlaces-1; got != want {
+	if got, want := len(q.places), 2*maxPlaces-1; got != want {
 		t.Errorf("%d places, want %d", got, want)
 	}
 	drain(q)
@@ -40,7 +40,7 @@ func TestPlacesAreForgottenAtTimes(t *testing.T) {
 		}
 		drain(q)
 	}
-	if got := len(q.resources); got > 2*maxPlaces {
+	if got := len(q.places); got > 2*maxPlaces {
 		t.Errorf("%d places are remembered", got)
 	}
 }
@@ -55,7 +55,7 @@ func TestFreeEntriesAreBounded(t *testing.T) {
 		}
 		drain(q)
 	}
-	for name, list := range map[string]entries{"free": q.free, "spare": q.spare} {
+	for name, list := range map[string]freeList{"free": q.free, "spare": q.spare} {
 		count := 0
 		for one := list.first; one != nil; one = one.newer {
 			count++
