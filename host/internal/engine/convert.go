@@ -53,7 +53,7 @@ func fromHandle(h sdk.Handle) deployment.Handle {
 func fromResource(r sdk.Resource) deployment.Resource {
 	return deployment.Resource{
 		ID: keep(r.ID), ParentID: keep(r.ParentID), Kind: keep(r.Kind), Name: keep(r.Name), Revision: keep(r.Revision),
-		Health: fromHealth(r.Health), Desired: r.Desired, Ready: r.Ready, Restarts: r.Restarts,
+		Health: fromResourceHealth(r.Health), Desired: r.Desired, Ready: r.Ready, Restarts: r.Restarts,
 		Reason: keep(r.Reason), Message: keep(r.Message),
 	}
 }
@@ -61,7 +61,7 @@ func fromResource(r sdk.Resource) deployment.Resource {
 // keep returns a text of its own, cut: that of an event is a part of a whole message.
 func keep(text string) string { return strings.Clone(clip(text)) }
 
-func fromHealth(h sdk.ResourceHealth) deployment.ResourceHealth {
+func fromResourceHealth(h sdk.ResourceHealth) deployment.ResourceHealth {
 	switch h {
 	case sdk.ResourceReady:
 		return deployment.ResourceReady

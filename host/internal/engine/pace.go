@@ -23,8 +23,8 @@ type pace struct {
 	at   time.Time
 }
 
-// after is how long to wait before the next batch, once this one was taken at now.
-func (p *pace) after(events []sdk.Event, now time.Time) time.Duration {
+// pauseAfter is how long to wait before the next batch, once this one was taken at now.
+func (p *pace) pauseAfter(events []sdk.Event, now time.Time) time.Duration {
 	p.owed = max(0, p.owed-max(0, now.Sub(p.at)).Seconds()*paceRate) // a clock may be put back
 	p.at = now
 	for i := range events {
@@ -39,9 +39,9 @@ func (p *pace) after(events []sdk.Event, now time.Time) time.Duration {
 	return time.Duration(max(0, p.owed-paceBurst) / paceRate * float64(time.Second))
 }
 
-// heard returns the sink of a stream that ends when the timer of its silence fires:
+// stoppingTimer returns the sink of a stream that ends when the timer of its silence fires:
 // what the host needs, and its pace, is no silence of the plugin.
-func heard(timer *time.Timer, silence time.Duration, sink sdk.Sink) sdk.Sink {
+func stoppingTimer(timer *time.Timer, silence time.Duration, sink sdk.Sink) sdk.Sink {
 	return func(events ...sdk.Event) error {
 		timer.Stop()
 		defer timer.Reset(silence)
@@ -56,7 +56,7 @@ func paced(ctx context.Context, now func() time.Time, sink sdk.Sink) sdk.Sink {
 		if err := sink(events...); err != nil {
 			return err
 		}
-		if pause := p.after(events, now()); pause > 0 {
+		if pause := p.pauseAfter(events, now()); pause > 0 {
 			sleep(ctx, pause)
 		}
 		return nil

@@ -54,10 +54,10 @@ func TestPaceIsForgotten(t *testing.T) {
 	now := time.Unix(0, 0)
 	burst := make([]sdk.Event, 4_000)
 	for range 3 {
-		if pause := p.after(burst, now); pause != 0 {
+		if pause := p.pauseAfter(burst, now); pause != 0 {
 			t.Errorf("a pause of %s", pause)
 		}
-		if pause := p.after(burst[:20], now); pause != 10*time.Millisecond {
+		if pause := p.pauseAfter(burst[:20], now); pause != 10*time.Millisecond {
 			t.Errorf("a pause of %s", pause)
 		}
 		now = now.Add(3 * time.Second)
@@ -69,8 +69,8 @@ func TestPaceOfAClockThatIsPutBack(t *testing.T) {
 	t.Parallel()
 	var p pace
 	now := time.Unix(1_000_000, 0)
-	p.after(make([]sdk.Event, 100), now)
-	if pause := p.after(make([]sdk.Event, 100), now.Add(-time.Hour)); pause != 0 {
+	p.pauseAfter(make([]sdk.Event, 100), now)
+	if pause := p.pauseAfter(make([]sdk.Event, 100), now.Add(-time.Hour)); pause != 0 {
 		t.Errorf("a pause of %s", pause)
 	}
 }
@@ -84,7 +84,7 @@ func TestPaceIsNoSilence(t *testing.T) {
 		ctx, cancel := context.WithCancel(t.Context())
 		timer := time.AfterFunc(limit, cancel)
 		began := time.Now()
-		sink := heard(timer, limit, paced(ctx, time.Now, func(...sdk.Event) error { return nil }))
+		sink := stoppingTimer(timer, limit, paced(ctx, time.Now, func(...sdk.Event) error { return nil }))
 		if err := sink(sdk.Event{State: &sdk.State{Resources: make([]sdk.Resource, 200_000)}}); err != nil {
 			t.Fatal(err)
 		}

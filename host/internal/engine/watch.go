@@ -129,7 +129,7 @@ func (f *flight) stream(ctx context.Context) error {
 	err = p.Watch(bounded, sdk.WatchRequest{
 		Target: f.target, Handle: toHandle(op.Handle),
 		Operation: operationOf(f.d, &op, f.o.epoch), ResumeToken: op.Token,
-	}, heard(silence, f.o.engine.Silence, paced(bounded, f.o.engine.Now, func(events ...sdk.Event) error {
+	}, stoppingTimer(silence, f.o.engine.Silence, paced(bounded, f.o.engine.Now, func(events ...sdk.Event) error {
 		f.o.read(func() { f.blind = nil })
 		if err := f.record(op.ID, events); err != nil {
 			return err

@@ -88,17 +88,15 @@ func Run(ctx context.Context, c Config) (result Result, err error) {
 		return d.result, ErrAbandoned
 	}
 	switch {
-	case cleaned != nil && interrupted:
-		err = cleaned
-	case cleaned != nil:
-		err = errors.Join(err, cleaned)
+	case interrupted && cleaned == nil:
+		return d.result, ErrInterrupted
 	case interrupted:
-		err = ErrInterrupted
+		err = nil // it was asked for
 	}
 	if cleaned != nil {
 		d.say("Clean up with: %s", c.CleanUp)
 	}
-	return d.result, err
+	return d.result, errors.Join(err, cleaned)
 }
 
 // signals returns a context that ends with the first signal, and one that ends

@@ -23,7 +23,7 @@ func awaitGone(ctx context.Context, installation string) error {
 	ticker := time.NewTicker(lookEvery)
 	defer ticker.Stop()
 	for {
-		pid := named(installation)
+		pid := processNaming(installation)
 		if pid == "" {
 			return nil
 		}
@@ -35,8 +35,8 @@ func awaitGone(ctx context.Context, installation string) error {
 	}
 }
 
-// named returns the pid of a process that names the installation, or "".
-func named(installation string) string {
+// processNaming returns the pid of a process that names the installation, or "".
+func processNaming(installation string) string {
 	paths, err := filepath.Glob("/proc/[0-9]*/cmdline")
 	if err != nil || installation == "" {
 		return ""
